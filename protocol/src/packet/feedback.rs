@@ -1,0 +1,185 @@
+//! Feedback: what the receiver has, lacks, and holds durably (spec/wire-format.md, section 5).
+
+use bytemuck::{Pod, Zeroable};
+
+use super::{MAX_PAYLOAD, PacketError};
+use crate::le::{self, U16, U32, U64};
+use crate::units::{HostNanos, PacketNumber, SourceNumber};
+
+/// A run of log entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SourceRange {
+    /// The first entry.
+    pub first: SourceNumber,
+    /// How many, at least 1.
+    pub count: u64,
+}
+
+impl SourceRange {
+    /// The entry after the last.
+    pub fn end(&self) -> SourceNumber {
+        SourceNumber(self.first.0.saturating_add(self.count))
+    }
+}
+
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+struct RangeWire {
+    first: U64,
+    count: U64,
+}
+
+/// The receiver's account of a session. Counters run from the session's begin and never go back.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Feedback {
+    /// The entry after the highest that arrived or is known to exist.
+    pub received: SourceNumber,
+    /// All entries below this are here (or known to be gone).
+    pub complete: SourceNumber,
+    /// All entries below this are on disk, synced.
+    pub durable: SourceNumber,
+    /// The highest packet number that arrived.
+    pub highest_packet: PacketNumber,
+    /// Datagrams of this session that arrived whole, of any kind, duplicates not counted.
+    pub datagrams: u64,
+    /// Source datagrams that came as first transmissions, without any repair.
+    pub delivered: u64,
+    /// Entries rebuilt from parity.
+    pub repaired: u64,
+    /// Entries that came as repeats or back-fill.
+    pub resent: u64,
+    /// Datagrams that came twice.
+    pub duplicates: u64,
+    /// Interarrival jitter as in RFC 3550, section 6.4.1, in microseconds.
+    pub jitter_micros: u32,
+    /// The receiver's clock when this was sent.
+    pub sent_at: HostNanos,
+    /// Entries that are missing and that parity cannot be expected to bring, lowest first; at most [`MAX_RANGES`].
+    pub missing: Vec<SourceRange>,
+}
+
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+struct FeedbackWire {
+    received: U64,
+    complete: U64,
+    durable: U64,
+    highest_packet: U64,
+    datagrams: U64,
+    delivered: U64,
+    repaired: U64,
+    resent: U64,
+    duplicates: U64,
+    sent_at: U64,
+    jitter_micros: U32,
+    ranges: U16,
+    reserved: U16,
+}
+
+const _: () = assert!(size_of::<FeedbackWire>() == 88);
+
+/// The most missing ranges that one feedback names; later ones follow when these are filled.
+pub const MAX_RANGES: usize = 64;
+
+const _: () = assert!(size_of::<FeedbackWire>() + MAX_RANGES * size_of::<RangeWire>() <= MAX_PAYLOAD);
+
+impl Feedback {
+    /// Writes the payload. Of `missing`, the first [`MAX_RANGES`] are written.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let ranges = &self.missing[..self.missing.len().min(MAX_RANGES)];
+        out.clear();
+        out.extend_from_slice(bytemuck::bytes_of(&FeedbackWire {
+            received: self.received.0.into(),
+            complete: self.complete.0.into(),
+            durable: self.durable.0.into(),
+            highest_packet: self.highest_packet.0.into(),
+            datagrams: self.datagrams.into(),
+            delivered: self.delivered.into(),
+            repaired: self.repaired.into(),
+            resent: self.resent.into(),
+            duplicates: self.duplicates.into(),
+            sent_at: self.sent_at.0.into(),
+            jitter_micros: self.jitter_micros.into(),
+            ranges: (ranges.len() as u16).into(),
+            reserved: 0.into(),
+        }));
+        for range in ranges {
+            let wire = RangeWire { first: range.first.0.into(), count: range.count.into() };
+            out.extend_from_slice(bytemuck::bytes_of(&wire));
+        }
+    }
+
+    /// Reads the payload.
+    ///
+    /// # Errors
+    /// [`PacketError`] when bytes are missing or the watermarks contradict one another.
+    pub fn read(payload: &[u8]) -> Result<Self, PacketError> {
+        let short = PacketError::Short { len: payload.len() };
+        let (wire, mut rest) = le::split::<FeedbackWire>(payload).ok_or(short)?;
+        if wire.durable.value() > wire.complete.value() || wire.complete.value() > wire.received.value() {
+            return Err(PacketError::Invalid { field: "watermarks" });
+        }
+        if usize::from(wire.ranges.value()) > MAX_RANGES {
+            return Err(PacketError::Invalid { field: "range count" });
+        }
+        let mut missing = Vec::with_capacity(usize::from(wire.ranges.value()));
+        for _ in 0..wire.ranges.value() {
+            let (range, tail) = le::split::<RangeWire>(rest).ok_or(short)?;
+            if range.count.value() == 0 || range.first.value().checked_add(range.count.value()).is_none() {
+                return Err(PacketError::Invalid { field: "missing range" });
+            }
+            missing.push(SourceRange { first: SourceNumber(range.first.value()), count: range.count.value() });
+            rest = tail;
+        }
+        Ok(Self {
+            received: SourceNumber(wire.received.value()),
+            complete: SourceNumber(wire.complete.value()),
+            durable: SourceNumber(wire.durable.value()),
+            highest_packet: PacketNumber(wire.highest_packet.value()),
+            datagrams: wire.datagrams.value(),
+            delivered: wire.delivered.value(),
+            repaired: wire.repaired.value(),
+            resent: wire.resent.value(),
+            duplicates: wire.duplicates.value(),
+            jitter_micros: wire.jitter_micros.value(),
+            sent_at: HostNanos(wire.sent_at.value()),
+            missing,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn feedback_reads_back_as_it_was_written() {
+        let feedback = Feedback {
+            received: SourceNumber(30),
+            complete: SourceNumber(20),
+            durable: SourceNumber(10),
+            highest_packet: PacketNumber(44),
+            datagrams: 40,
+            delivered: 5,
+            repaired: 6,
+            resent: 7,
+            duplicates: 8,
+            jitter_micros: 9,
+            sent_at: HostNanos(11),
+            missing: vec![SourceRange { first: SourceNumber(20), count: 3 }, SourceRange { first: SourceNumber(25), count: 1 }],
+        };
+        let mut payload = Vec::new();
+        feedback.write(&mut payload);
+        assert_eq!(Feedback::read(&payload).unwrap(), feedback);
+        for len in 0..payload.len() {
+            assert!(Feedback::read(&payload[..len]).is_err());
+        }
+    }
+
+    #[test]
+    fn watermarks_that_contradict_are_refused() {
+        let mut payload = Vec::new();
+        Feedback { durable: SourceNumber(1), ..Feedback::default() }.write(&mut payload);
+        assert_eq!(Feedback::read(&payload), Err(PacketError::Invalid { field: "watermarks" }));
+    }
+}
