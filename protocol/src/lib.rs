@@ -1,8 +1,12 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+pub mod clock;
+pub mod cookie;
+pub mod fec;
 pub mod le;
 pub mod packet;
 pub mod record;
 pub mod tap;
+pub mod tracker;
 pub mod units;

@@ -1,0 +1,129 @@
+//! The sending side: fills groups with entries, interleaved, and makes their parities.
+
+use std::collections::VecDeque;
+
+use super::{MAX_PARITIES, MAX_SOURCES, code, shard_of};
+use crate::packet::Shard;
+use crate::packet::header::NO_GROUP;
+
+/// How groups are built. A change holds from the next group on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Sources per group, k, 1 to 16.
+    pub sources: u8,
+    /// Parities per group, m, 0 to 8; 0 sends none.
+    pub parities: u8,
+    /// Groups that are filled in turn, so that a burst of `depth * m` losses is still repaired.
+    pub depth: u8,
+}
+
+impl Plan {
+    fn clamped(self) -> Self {
+        Self {
+            sources: self.sources.clamp(1, MAX_SOURCES),
+            parities: self.parities.min(MAX_PARITIES),
+            depth: self.depth.clamp(1, 16),
+        }
+    }
+}
+
+/// A parity shard, ready to be sent.
+#[derive(Clone, Debug)]
+pub struct Parity {
+    /// Its place, with the group's final counts.
+    pub shard: Shard,
+    /// Its bytes.
+    pub payload: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Group {
+    number: u32,
+    plan: Plan,
+    shards: Vec<Vec<u8>>,
+}
+
+/// Fills groups and makes parities.
+#[derive(Debug)]
+pub struct Encoder {
+    plan: Plan,
+    open: VecDeque<Group>,
+    next_group: u32,
+    parities: VecDeque<Parity>,
+}
+
+impl Encoder {
+    /// An encoder whose first groups follow `plan`, its values brought into their ranges.
+    pub fn new(plan: Plan) -> Self {
+        Self { plan: plan.clamped(), open: VecDeque::new(), next_group: 0, parities: VecDeque::new() }
+    }
+
+    /// The plan for the groups to come.
+    pub fn plan(&self) -> Plan {
+        self.plan
+    }
+
+    /// Changes the plan for the groups to come.
+    pub fn set_plan(&mut self, plan: Plan) {
+        self.plan = plan.clamped();
+    }
+
+    /// Gives `entry` its place. The group that becomes full by it is closed.
+    pub fn push(&mut self, entry: &[u8]) -> Shard {
+        if self.open.len() < usize::from(self.plan.depth) {
+            let number = self.next_group;
+            self.next_group = (number + 1) % NO_GROUP;
+            self.open.push_front(Group { number, plan: self.plan, shards: Vec::with_capacity(usize::from(self.plan.sources)) });
+        }
+        let mut group = self.open.pop_front().expect("a group was just opened, or some were open");
+        let shard = Shard {
+            group: group.number,
+            index: group.shards.len() as u8,
+            sources: group.plan.sources,
+            parities: group.plan.parities,
+        };
+        group.shards.push(shard_of(entry));
+        if group.shards.len() == usize::from(group.plan.sources) {
+            self.close(group);
+        } else {
+            self.open.push_back(group);
+        }
+        shard
+    }
+
+    /// Closes all open groups as they are: what was sent is protected from now on.
+    pub fn close_all(&mut self) {
+        while let Some(group) = self.open.pop_front() {
+            self.close(group);
+        }
+    }
+
+    /// Whether a group holds entries that no parity protects yet.
+    pub fn has_open(&self) -> bool {
+        !self.open.is_empty()
+    }
+
+    /// The oldest parity that was not taken yet.
+    pub fn pop(&mut self) -> Option<Parity> {
+        self.parities.pop_front()
+    }
+
+    /// Whether parities wait to be taken.
+    pub fn has_parity(&self) -> bool {
+        !self.parities.is_empty()
+    }
+
+    fn close(&mut self, group: Group) {
+        let Group { number, plan, mut shards } = group;
+        let sources = shards.len() as u8;
+        let Some(code) = code(sources, plan.parities) else { return };
+        let len = shards.iter().map(Vec::len).max().unwrap_or(0);
+        shards.iter_mut().for_each(|shard| shard.resize(len, 0));
+        let mut parities = vec![vec![0; len]; usize::from(plan.parities)];
+        code.encode_sep(&shards, &mut parities).expect("shards are of one length and as many as the code has");
+        self.parities.extend(parities.into_iter().enumerate().map(|(index, payload)| Parity {
+            shard: Shard { group: number, index: sources + index as u8, sources, parities: plan.parities },
+            payload,
+        }));
+    }
+}
