@@ -1,1 +1,79 @@
-fn main() {}
+//! `cargo xtask`: the commands of the README. It sets up the machine, builds, and runs the demo and the tests.
+
+#![forbid(unsafe_code)]
+
+mod bundle;
+mod cache;
+mod demo;
+mod lint;
+mod plan;
+mod products;
+mod readers;
+mod shell;
+mod system;
+mod test;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use cache::Cache;
+use plan::Plan;
+
+const USAGE: &str = "\
+cargo xtask setup                            install what the system lacks, and the Python readers
+cargo xtask demo [--wav A.wav] [--midi B.mid] [--soundfont C.sf2] [--no-view]
+                                             play a piece through the plugin, record it, compare, show it
+cargo xtask test [--no-view] [NAME...]       every test; with names, only the tests whose name contains one
+cargo xtask bundle                           the VST3 and CLAP bundles, in release mode
+cargo xtask lint [--no-view]                 formatting, clippy, documentation, licences
+
+--no-view leaves out the viewer, which takes longest to build.
+Build output and tools are kept in $SEND_LEARN_CACHE, else $XDG_CACHE_HOME/send-learn, else ~/.cache/send-learn.";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nfailed: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<()> {
+    let Some((command, options)) = arguments.split_first() else {
+        bail!("which command?\n\n{USAGE}");
+    };
+    if matches!(command.as_str(), "help" | "--help" | "-h") {
+        println!("{USAGE}");
+        return Ok(());
+    }
+    let cache = Cache::open()?;
+    let mut plan = Plan::new(&cache);
+    match command.as_str() {
+        "setup" => {
+            none_left(options)?;
+            system::add(&mut plan, system::Purpose::Test);
+            readers::add(&mut plan, &cache, readers::Set::WithHosts);
+        }
+        "demo" => demo::add(&mut plan, &cache, options)?,
+        "test" => test::add(&mut plan, &cache, options)?,
+        "bundle" => {
+            none_left(options)?;
+            bundle::add(&mut plan, &cache);
+        }
+        "lint" => lint::add(&mut plan, &cache, options)?,
+        other => bail!("there is no command {other:?}\n\n{USAGE}"),
+    }
+    plan.run()
+}
+
+/// Refuses options where a command has none.
+fn none_left(options: &[String]) -> Result<()> {
+    match options.first() {
+        Some(option) => bail!("unknown option {option:?}\n\n{USAGE}"),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,117 @@
+//! `cargo xtask demo`: the whole system does its job before your eyes.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::bundle;
+use crate::cache::{self, Cache};
+use crate::plan::{Guess, Plan};
+use crate::products::{self, Variant};
+use crate::{readers, shell, system};
+
+/// What the person asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Options {
+    wav: Option<PathBuf>,
+    midi: Option<PathBuf>,
+    soundfont: Option<PathBuf>,
+    no_view: bool,
+}
+
+/// Adds the steps of the demo. The piece is played as soon as the recording half is built; on the first run once more, with
+/// the viewer, when that is built too.
+///
+/// # Errors
+/// When `options` are not those of the demo.
+pub(crate) fn add(plan: &mut Plan<'_>, cache: &Cache, options: &[String]) -> Result<()> {
+    let options = parse(options)?;
+    let view = !options.no_view;
+    system::add(plan, if view { system::Purpose::View } else { system::Purpose::Record });
+    readers::add(plan, cache, readers::Set::Readers);
+    products::add_recording_half(plan, cache);
+    let first_view = view && !products::viewer(cache).exists();
+    if !view || first_view {
+        add_play(plan, cache, &options, false);
+    }
+    if view {
+        products::add_viewer(plan, cache);
+        add_play(plan, cache, &options, true);
+    }
+    Ok(())
+}
+
+fn add_play(plan: &mut Plan<'_>, cache: &Cache, options: &Options, view: bool) {
+    let mut play = play(cache, options);
+    let (title, key) = if view {
+        play.arg("--viewer").arg(products::viewer(cache));
+        ("Play, record, show and compare", "play-viewed")
+    } else {
+        ("Play, record and compare", "play")
+    };
+    plan.step(title, key, Guess { first: 40, again: 40 }, move || shell::run(&mut play));
+}
+
+fn play(cache: &Cache, options: &Options) -> Command {
+    let programs = products::programs(cache);
+    let mut play = Command::new(programs.join(format!("send-learn-demo{}", env::consts::EXE_SUFFIX)));
+    play.arg("--programs").arg(programs);
+    play.arg("--plugin").arg(Variant::Plain.folder(cache).join(format!("{}.clap", bundle::NAME)));
+    play.arg("--python").arg(cache.python());
+    play.arg("--folder").arg(cache.file("demo"));
+    for (name, file) in [("--wav", &options.wav), ("--midi", &options.midi), ("--soundfont", &options.soundfont)] {
+        if let Some(file) = file {
+            play.arg(name).arg(file);
+        }
+    }
+    if options.wav.is_none() && options.midi.is_none() {
+        play.arg("--midi").arg(cache::source().join("demo/piece.mid"));
+    }
+    play
+}
+
+fn parse(options: &[String]) -> Result<Options> {
+    let mut parsed = Options::default();
+    let mut rest = options.iter();
+    while let Some(option) = rest.next() {
+        let file = match option.as_str() {
+            "--no-view" => {
+                parsed.no_view = true;
+                continue;
+            }
+            "--wav" => &mut parsed.wav,
+            "--midi" => &mut parsed.midi,
+            "--soundfont" => &mut parsed.soundfont,
+            other => bail!("unknown option {other:?} of demo\n\n{}", crate::USAGE),
+        };
+        let path = PathBuf::from(rest.next().with_context(|| format!("{option} needs a file"))?);
+        *file = Some(path.canonicalize().with_context(|| format!("cannot read {}", path.display()))?);
+    }
+    Ok(parsed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<String> {
+        text.split(' ').map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn options_of_the_demo_are_read() {
+        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        let parsed = parse(&words(&format!("--no-view --wav {manifest}"))).expect("valid options");
+        assert!(parsed.no_view && parsed.wav.is_some() && parsed.midi.is_none());
+    }
+
+    #[test]
+    fn wrong_options_are_refused_with_their_name() {
+        for wrong in ["--nosuch", "--wav", "--midi /no/such/file.mid"] {
+            let error = format!("{:#}", parse(&words(wrong)).expect_err("an invalid option"));
+            assert!(error.contains(wrong.split(' ').next_back().unwrap_or_default()), "{error}");
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! What the system must have: found out, and installed on Debian and Ubuntu; elsewhere the command is printed.
+
+use std::io::{IsTerminal, stdin};
+use std::process::{Command, Stdio};
+
+use anyhow::{Result, bail};
+
+use crate::plan::{Guess, Plan};
+use crate::shell;
+
+/// What the machine is set up for. Each includes those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Purpose {
+    /// Building the plugin, the receiver and the tests.
+    Build,
+    /// Playing and comparing the demo's piece.
+    Record,
+    /// The viewer.
+    View,
+    /// All tests.
+    Test,
+}
+
+/// Debian packages, and what they are for.
+const DEBIAN: [(Purpose, &[&str]); 4] = [
+    (
+        Purpose::Build,
+        &[
+            "gcc",
+            "libc6-dev",
+            "pkg-config",
+            "libhdf5-dev",
+            // The plugin's window.
+            "libx11-dev",
+            "libx11-xcb-dev",
+            "libxcb1-dev",
+            "libxcb-dri2-0-dev",
+            "libxcb-icccm4-dev",
+            "libxcursor-dev",
+            "libxkbcommon-dev",
+            "libxkbcommon-x11-dev",
+            "libgl1-mesa-dev",
+        ],
+    ),
+    (Purpose::Record, &["python3", "python3-venv", "timgm6mb-soundfont"]),
+    (Purpose::View, &["libwayland-dev", "libvulkan1", "mesa-vulkan-drivers"]),
+    (Purpose::Test, &["fluidsynth", "openttd-openmsx", "hdf5-tools"]),
+];
+
+/// The libraries as pkg-config knows them, for systems whose packages this does not know.
+const LIBRARIES: [(Purpose, &[&str]); 2] = [
+    (Purpose::Build, &["hdf5", "x11", "x11-xcb", "xcb", "xcb-icccm", "xcb-dri2", "xcursor", "xkbcommon", "xkbcommon-x11", "gl"]),
+    (Purpose::View, &["wayland-client", "vulkan"]),
+];
+
+const BREW: &str = "brew install pkg-config hdf5 python fluid-synth";
+const DNF: &str = "sudo dnf install gcc pkgconf hdf5-devel libX11-devel libxcb-devel xcb-util-wm-devel libXcursor-devel libxkbcommon-devel \
+                   libxkbcommon-x11-devel mesa-libGL-devel python3 wayland-devel vulkan-loader-devel mesa-vulkan-drivers fluidsynth hdf5";
+const PACMAN: &str = "sudo pacman -S --needed base-devel pkgconf hdf5 libx11 libxcb xcb-util-wm libxcursor libxkbcommon libxkbcommon-x11 \
+                      mesa python wayland vulkan-icd-loader vulkan-swrast fluidsynth";
+
+/// Adds the step that makes sure of everything `purpose` needs.
+pub(crate) fn add(plan: &mut Plan<'_>, purpose: Purpose) {
+    let key = format!("system-{purpose:?}").to_lowercase();
+    plan.step("System packages", &key, Guess { first: 90, again: 1 }, move || ensure(purpose));
+}
+
+fn ensure(purpose: Purpose) -> Result<()> {
+    if shell::exists("dpkg-query") && shell::exists("apt-get") {
+        return install_on_debian(&wanted(&DEBIAN, purpose));
+    }
+    if cfg!(windows) {
+        return Ok(()); // Libraries come with the crates; a missing one is named by the build.
+    }
+    let missing = missing_libraries(purpose);
+    if missing.is_empty() {
+        println!("all libraries are there");
+        return Ok(());
+    }
+    let known = [("brew", BREW), ("dnf", DNF), ("pacman", PACMAN)];
+    let command = known.into_iter().find(|(tool, _)| shell::exists(tool)).map(|(_, command)| command);
+    match command {
+        Some(command) => bail!("this system lacks {}. Run this, then try again:\n\n    {command}\n", missing.join(", ")),
+        None => bail!("this system lacks these libraries (with headers), by the names of pkg-config: {}", missing.join(", ")),
+    }
+}
+
+fn wanted(table: &[(Purpose, &[&'static str])], purpose: Purpose) -> Vec<&'static str> {
+    table.iter().filter(|(needed_for, _)| *needed_for <= purpose).flat_map(|(_, names)| names.iter().copied()).collect()
+}
+
+fn missing_libraries(purpose: Purpose) -> Vec<&'static str> {
+    if !shell::exists("pkg-config") {
+        return vec!["pkg-config"];
+    }
+    let mut libraries = wanted(&LIBRARIES, purpose);
+    if cfg!(target_os = "macos") {
+        libraries.retain(|name| *name == "hdf5"); // Windows and graphics are part of the system.
+    }
+    libraries.retain(|name| !shell::program("pkg-config").args(["--exists", name]).status().is_ok_and(|status| status.success()));
+    libraries
+}
+
+fn install_on_debian(packages: &[&'static str]) -> Result<()> {
+    let missing = missing_packages(packages);
+    if missing.is_empty() {
+        println!("all packages are there");
+        return Ok(());
+    }
+    println!("installing {}", missing.join(" "));
+    let install = [&["install", "--yes", "--no-install-recommends"], missing.as_slice()].concat();
+    if shell::run(apt()?.args(["update", "--quiet"])).is_err() {
+        eprintln!("the package lists could not be brought up to date; trying with those that are there");
+    }
+    shell::run(apt()?.args(install))
+}
+
+fn missing_packages(packages: &[&'static str]) -> Vec<&'static str> {
+    let mut query = shell::program("dpkg-query");
+    query.args(["--show", "--showformat", "${Package} ${db:Status-Status}\n"]).args(packages).stderr(Stdio::null());
+    // The status is not 0 as soon as one package is unknown, so only the text counts.
+    let listed = query.output().map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    let installed = |package: &str| listed.lines().any(|line| line.split_once(' ') == Some((package, "installed")));
+    packages.iter().copied().filter(|package| !installed(package)).collect()
+}
+
+/// apt-get with the rights to install. It never asks; sudo may ask for a password, on a terminal only.
+fn apt() -> Result<Command> {
+    let root = shell::output(shell::program("id").arg("-u")).is_some_and(|id| id.trim() == "0");
+    let mut command = if root {
+        shell::program("env")
+    } else if shell::exists("sudo") {
+        let mut sudo = shell::program("sudo");
+        if stdin().is_terminal() {
+            sudo.stdin(Stdio::inherit());
+        } else {
+            sudo.arg("--non-interactive");
+        }
+        sudo.arg("env");
+        sudo
+    } else {
+        bail!("packages must be installed as root, and there is no sudo: run `cargo xtask setup` once as root");
+    };
+    command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get"]);
+    Ok(command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_purpose_includes_those_before_it() {
+        let build = wanted(&DEBIAN, Purpose::Build);
+        let all = wanted(&DEBIAN, Purpose::Test);
+        assert!(build.iter().all(|package| all.contains(package)));
+        assert!(all.contains(&"fluidsynth") && !build.contains(&"fluidsynth"));
+    }
+}

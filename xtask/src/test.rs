@@ -1,0 +1,52 @@
+//! `cargo xtask test`: every test, on what a person would run.
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::cache::Cache;
+use crate::plan::{Guess, Plan};
+use crate::products::{self, RECORDING_HALF, Variant};
+use crate::{bundle, readers, shell, system};
+
+/// Adds the steps of all tests, or of those whose name contains one of the words in `options`.
+///
+/// # Errors
+/// When an option is unknown.
+pub(crate) fn add(plan: &mut Plan<'_>, cache: &Cache, options: &[String]) -> Result<()> {
+    let (flags, names): (Vec<_>, Vec<_>) = options.iter().cloned().partition(|option| option.starts_with('-'));
+    let view = !flags.iter().any(|flag| flag == "--no-view");
+    crate::none_left(&flags.into_iter().filter(|flag| flag != "--no-view").collect::<Vec<_>>())?;
+
+    system::add(plan, system::Purpose::Test);
+    readers::add(plan, cache, readers::Set::WithHosts);
+    products::add_recording_half(plan, cache);
+    products::add_checked_plugins(plan, cache);
+    let (here, filter) = (cache.clone(), names.clone());
+    plan.step("Tests of the recording half", "test", Guess { first: 10 * 60, again: 5 * 60 }, move || {
+        let mut test = products::cargo(&here, "test");
+        test.args(RECORDING_HALF).args(["--no-fail-fast", "--"]).args(filter);
+        shell::run(with_products(&mut test, &here))
+    });
+    if view {
+        products::add_viewer(plan, cache);
+        let here = cache.clone();
+        plan.step("Tests of the viewer", "test-viewer", Guess { first: 3 * 60, again: 60 }, move || {
+            let mut test = products::viewer_cargo(&here, "test");
+            test.args(["--package", "send-learn-visualizer", "--"]).args(names);
+            shell::run(with_products(&mut test, &here))
+        });
+    }
+    Ok(())
+}
+
+/// Tells the tests where the programs, the bundles and the readers are.
+fn with_products<'a>(test: &'a mut Command, cache: &Cache) -> &'a mut Command {
+    let clap = |variant: Variant| variant.folder(cache).join(format!("{}.clap", bundle::NAME));
+    test.env("SEND_LEARN_BIN_DIR", products::programs(cache))
+        .env("SEND_LEARN_CLAP", clap(Variant::Checked))
+        .env("SEND_LEARN_CLAP_FAULTY", clap(Variant::Faulty))
+        .env("SEND_LEARN_VST3", Variant::Checked.folder(cache).join(format!("{}.vst3", bundle::NAME)))
+        .env("SEND_LEARN_PYTHON", cache.python())
+        .env("SEND_LEARN_RENDERS", cache.file("renders"))
+}
