@@ -307,6 +307,9 @@ pub enum Refusal {
     /// The take was closed by the receiver earlier, as complete.
     #[error("the take is already complete")]
     Complete = 5,
+    /// The receiver knows nothing of the session: it was restarted, or has dropped the session. Ask for a new one.
+    #[error("the receiver was restarted")]
+    UnknownSession = 6,
     /// A reason that this version does not know.
     #[error("the receiver declined for a reason that this version does not know: update it")]
     Other = 255,
@@ -325,7 +328,7 @@ impl Refusal {
     /// [`PacketError::Short`] when it is empty.
     pub fn read(payload: &[u8]) -> Result<Self, PacketError> {
         let code = *payload.first().ok_or(PacketError::Short { len: 0 })?;
-        let known = [Self::Version, Self::TooManyStreams, Self::Storage, Self::Closing, Self::Complete];
+        let known = [Self::Version, Self::TooManyStreams, Self::Storage, Self::Closing, Self::Complete, Self::UnknownSession];
         Ok(known.into_iter().find(|reason| *reason as u8 == code).unwrap_or(Self::Other))
     }
 }
