@@ -18,17 +18,11 @@ const FALL: f64 = 0.02;
 const SAMPLE: u64 = 16;
 
 /// Chooses the parity count.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Redundancy {
     loss: Option<f64>,
     /// Highest packet number and datagrams counted at the last sample.
     last: (u64, u64),
-}
-
-impl Default for Redundancy {
-    fn default() -> Self {
-        Self { loss: None, last: (0, 0) }
-    }
 }
 
 impl Redundancy {

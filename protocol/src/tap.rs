@@ -195,7 +195,7 @@ impl FrameReader {
     ///
     /// # Errors
     /// [`TapError`]: close the connection.
-    pub fn next(&mut self) -> Result<Option<Frame>, TapError> {
+    pub fn next_frame(&mut self) -> Result<Option<Frame>, TapError> {
         loop {
             let bytes = &self.buffer[self.start..];
             if !self.greeted {
@@ -292,7 +292,7 @@ mod tests {
             let mut read = Vec::new();
             for part in bytes.chunks(step) {
                 reader.push(part);
-                while let Some(frame) = reader.next().unwrap() {
+                while let Some(frame) = reader.next_frame().unwrap() {
                     read.push(frame);
                 }
             }
@@ -304,7 +304,7 @@ mod tests {
     fn another_program_is_noticed() {
         let mut reader = FrameReader::default();
         reader.push(b"HTTP/1.1 400 Bad Request");
-        assert_eq!(reader.next(), Err(TapError::Greeting));
+        assert_eq!(reader.next_frame(), Err(TapError::Greeting));
     }
 
     #[test]
@@ -312,6 +312,6 @@ mod tests {
         let mut reader = FrameReader::default();
         reader.push(&GREETING);
         reader.push(&[0xFF; 12]);
-        assert_eq!(reader.next(), Err(TapError::Limit { len: u32::MAX }));
+        assert_eq!(reader.next_frame(), Err(TapError::Limit { len: u32::MAX }));
     }
 }

@@ -34,7 +34,7 @@ fn write_record<T: Pod>(out: &mut Vec<u8>, kind: u8, fixed: &T, tail: &[u8]) {
 
 /// As much of `text` as fits behind the fixed fields `T`, cut at a character boundary.
 fn fitting<T>(text: &str) -> &[u8] {
-    text[..text.floor_char_boundary(MAX_BODY - size_of::<T>())].as_bytes()
+    &text.as_bytes()[..text.floor_char_boundary(MAX_BODY - size_of::<T>())]
 }
 
 /// One host block, or the pieces of one that automation had split, joined. Host blocks shorter than 64 frames are joined

@@ -1,0 +1,151 @@
+//! A seeded link: loss, bursts (Gilbert-Elliott), delay, jitter, reordering, duplicates, bit flips, and a rate limit.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use send_learn_protocol::units::HostNanos;
+
+/// SplitMix64 (Steele, Lea, Flood 2014).
+#[derive(Clone, Debug)]
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn word(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// Uniform in [0, 1).
+    pub fn unit(&mut self) -> f64 {
+        (self.word() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    pub fn happens(&mut self, probability: f64) -> bool {
+        self.unit() < probability
+    }
+}
+
+/// What a link does to datagrams.
+#[derive(Clone, Copy, Debug)]
+pub struct Weather {
+    /// Probability that a datagram is lost.
+    pub loss: f64,
+    /// Mean time between bursts and mean length of one, in which everything is lost.
+    pub bursts: Option<(Duration, Duration)>,
+    pub delay: Duration,
+    /// Added to the delay, uniform between zero and this.
+    pub jitter: Duration,
+    /// Probability that a datagram is held for another 20 ms.
+    pub reorder: f64,
+    pub duplicate: f64,
+    /// Probability of each bit to be flipped.
+    pub bit_flip: f64,
+    /// Bytes per second, with a queue of 100 ms.
+    pub rate: Option<f64>,
+    /// Nothing passes in this span.
+    pub outage: Option<(Duration, Duration)>,
+}
+
+impl Default for Weather {
+    fn default() -> Self {
+        Self {
+            loss: 0.0,
+            bursts: None,
+            delay: Duration::from_millis(1),
+            jitter: Duration::ZERO,
+            reorder: 0.0,
+            duplicate: 0.0,
+            bit_flip: 0.0,
+            rate: None,
+            outage: None,
+        }
+    }
+}
+
+/// One direction.
+#[derive(Debug)]
+pub struct Link {
+    weather: Weather,
+    random: Random,
+    burst_until: HostNanos,
+    next_burst: HostNanos,
+    busy_until: HostNanos,
+    under_way: BTreeMap<(HostNanos, u64), Vec<u8>>,
+    count: u64,
+    pub lost: u64,
+}
+
+impl Link {
+    pub fn new(weather: Weather, seed: u64) -> Self {
+        let mut random = Random(seed);
+        let next_burst = weather.bursts.map_or(HostNanos(u64::MAX), |(between, _)| HostNanos(exponential(&mut random, between)));
+        Self {
+            weather,
+            random,
+            burst_until: HostNanos(0),
+            next_burst,
+            busy_until: HostNanos(0),
+            under_way: BTreeMap::new(),
+            count: 0,
+            lost: 0,
+        }
+    }
+
+    pub fn send(&mut self, now: HostNanos, datagram: &[u8]) {
+        let weather = self.weather;
+        if let Some((between, length)) = weather.bursts
+            && now >= self.next_burst
+        {
+            self.burst_until = HostNanos(now.0 + exponential(&mut self.random, length));
+            self.next_burst = HostNanos(self.burst_until.0 + exponential(&mut self.random, between));
+        }
+        let outage = weather.outage.is_some_and(|(from, to)| (from..to).contains(&Duration::from_nanos(now.0)));
+        let mut leaves = now;
+        if let Some(rate) = weather.rate {
+            leaves = self.busy_until.max(now);
+            if leaves.since(now) > Duration::from_millis(100) {
+                self.lost += 1;
+                return;
+            }
+            leaves = HostNanos(leaves.0 + (datagram.len() as f64 / rate * 1.0e9) as u64);
+            self.busy_until = leaves;
+        }
+        if outage || now < self.burst_until || self.random.happens(weather.loss) {
+            self.lost += 1;
+            return;
+        }
+        let copies = 1 + u32::from(self.random.happens(weather.duplicate));
+        for _ in 0..copies {
+            let mut arrives = leaves.after(weather.delay).after(weather.jitter.mul_f64(self.random.unit()));
+            if self.random.happens(weather.reorder) {
+                arrives = arrives.after(Duration::from_millis(20));
+            }
+            let mut bytes = datagram.to_vec();
+            if weather.bit_flip > 0.0 {
+                let flips = weather.bit_flip * bytes.len() as f64 * 8.0;
+                if self.random.happens(flips) {
+                    let bit = self.random.word() as usize % (bytes.len() * 8);
+                    bytes[bit / 8] ^= 1 << (bit % 8);
+                }
+            }
+            self.count += 1;
+            self.under_way.insert((arrives, self.count), bytes);
+        }
+    }
+
+    pub fn next_arrival(&self) -> Option<HostNanos> {
+        self.under_way.keys().next().map(|(time, _)| *time)
+    }
+
+    pub fn receive(&mut self, now: HostNanos) -> Option<Vec<u8>> {
+        let first = self.under_way.first_entry().filter(|first| first.key().0 <= now)?;
+        Some(first.remove())
+    }
+}
+
+fn exponential(random: &mut Random, mean: Duration) -> u64 {
+    (-(1.0 - random.unit()).ln() * mean.as_nanos() as f64) as u64
+}

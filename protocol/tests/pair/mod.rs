@@ -1,0 +1,288 @@
+//! A sender and a receiver that meet over two emulated links in virtual time, with a disk that syncs now and then.
+
+pub mod link;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use link::{Link, Random, Weather};
+use send_learn_protocol::packet::close::Gone;
+use send_learn_protocol::packet::hello::{Description, PropertyKey};
+use send_learn_protocol::receiver::{Held, Receiver, ReceiverConfig, ReceiverEvent};
+use send_learn_protocol::record::{End, EndReason, MidiEvent, MidiKind, Record, records};
+use send_learn_protocol::sender::{SendMode, Sender, SenderConfig, SenderEvent};
+use send_learn_protocol::tap::Arrival;
+use send_learn_protocol::units::{
+    HostId, HostNanos, MachineId, ReceiverId, SamplePosition, SessionId, SourceNumber, StreamId, TakeId,
+};
+
+pub const RATE: u64 = 48_000;
+pub const BLOCK: u64 = 512;
+/// The disk syncs this often.
+const SYNC: Duration = Duration::from_millis(200);
+
+pub fn description() -> Description {
+    Description {
+        stream: StreamId([1; 16]),
+        take: TakeId([2; 16]),
+        host: HostId([3; 16]),
+        machine: MachineId([4; 16]),
+        sample_rate: RATE as f64,
+        channels: 2,
+        max_block: BLOCK as u32,
+        started_unix_nanos: 0,
+        started: HostNanos(0),
+        properties: vec![(PropertyKey::NAME, "Pair".into())],
+    }
+}
+
+/// What the receiver's program keeps: entries in memory stand for the journal, `synced` for what an fsync has covered.
+#[derive(Default)]
+pub struct Disk {
+    pub entries: BTreeMap<u64, Arc<[u8]>>,
+    pub gone: Vec<Gone>,
+    pub synced: SourceNumber,
+}
+
+impl Disk {
+    pub fn complete(&self) -> SourceNumber {
+        let mut number = 0;
+        loop {
+            if self.entries.contains_key(&number) {
+                number += 1;
+            } else if let Some(gone) = self.gone.iter().find(|gone| (gone.range.first.0..gone.range.end().0).contains(&number)) {
+                number = gone.range.end().0;
+            } else {
+                return SourceNumber(number);
+            }
+        }
+    }
+}
+
+pub struct Pair {
+    pub now: HostNanos,
+    pub sender: Sender,
+    pub receiver: Receiver,
+    pub up: Link,
+    pub down: Link,
+    pub disk: Disk,
+    pub session: Option<SessionId>,
+    pub events: Vec<SenderEvent>,
+    /// Per entry: how long after it was written the receiver had it, and how it came.
+    pub delays: BTreeMap<u64, (Duration, Arrival)>,
+    /// While true, the disk does not sync.
+    pub disk_stalled: bool,
+    written: BTreeMap<u64, HostNanos>,
+    sync_due: HostNanos,
+    sent: Vec<f32>,
+    midi: Vec<(u64, [u8; 3])>,
+    random: Random,
+    next_block: u64,
+}
+
+impl Pair {
+    pub fn new(weather: Weather, seed: u64) -> Self {
+        Self::with(weather, seed, SenderConfig::default())
+    }
+
+    pub fn with(weather: Weather, seed: u64, config: SenderConfig) -> Self {
+        let now = HostNanos(1_000_000);
+        Self {
+            now,
+            sender: Sender::new(config, description(), seed, now),
+            receiver: receiver(seed, now),
+            up: Link::new(weather, seed ^ 0xA),
+            down: Link::new(weather, seed ^ 0xB),
+            disk: Disk::default(),
+            session: None,
+            events: Vec::new(),
+            delays: BTreeMap::new(),
+            disk_stalled: false,
+            written: BTreeMap::new(),
+            sync_due: now,
+            sent: Vec::new(),
+            midi: Vec::new(),
+            random: Random(seed ^ 0xC),
+            next_block: 0,
+        }
+    }
+
+    /// The receiver's process dies: what was not synced is lost, a new one starts on the same disk.
+    pub fn kill_receiver(&mut self) {
+        let synced = self.disk.synced;
+        self.disk.entries.retain(|number, _| *number < synced.0);
+        self.receiver = receiver(self.random.word(), self.now);
+        self.session = None;
+    }
+
+    /// Plays `duration` of noise and notes in real time, block by block.
+    pub fn play(&mut self, duration: Duration) {
+        let end = self.now.after(duration);
+        while self.now < end {
+            let due = HostNanos(1_000_000 + self.next_block * BLOCK * 1_000_000_000 / RATE);
+            self.run_until(due.min(end));
+            if self.now >= due {
+                self.write_block();
+            }
+        }
+    }
+
+    /// Ends the take and waits until it is durable, at most `limit`.
+    pub fn finish(&mut self, limit: Duration) {
+        let position = SamplePosition(self.next_block * BLOCK);
+        self.sender.finish(self.now, End { position, reason: EndReason::EndOfFile });
+        self.note_written();
+        let end = self.now.after(limit);
+        while self.now < end && !self.events.contains(&SenderEvent::Finished) {
+            let step = self.now.after(Duration::from_millis(10));
+            self.run_until(step);
+        }
+        assert!(self.events.contains(&SenderEvent::Finished), "not finished after {limit:?}: {:?}", self.sender.stats());
+    }
+
+    pub fn write_block(&mut self) {
+        let position = SamplePosition(self.next_block * BLOCK);
+        if self.random.happens(0.3) {
+            let bytes = [0x90, (self.random.word() % 128) as u8, 1 + (self.random.word() % 127) as u8];
+            let at = position.0 + self.random.word() % BLOCK;
+            self.midi.push((at, bytes));
+            self.sender.push(&Record::Midi(MidiEvent {
+                position: SamplePosition(at),
+                kind: MidiKind::Message,
+                bytes,
+                note_id: -1,
+                value: 0.0,
+                data: &[],
+            }));
+        }
+        let samples: Vec<f32> = (0..BLOCK * 2).map(|_| self.random.unit() as f32 - 0.5).collect();
+        self.sender.push_audio(position, 2, &samples);
+        self.sent.extend_from_slice(&samples);
+        self.sender.flush(self.now);
+        self.note_written();
+        self.next_block += 1;
+    }
+
+    /// Lets time pass; both sides, links and disk do what is due.
+    pub fn run_until(&mut self, end: HostNanos) {
+        loop {
+            self.settle();
+            let timers =
+                [self.sender.poll_timeout(), self.receiver.poll_timeout(), self.up.next_arrival(), self.down.next_arrival()];
+            let next = timers.into_iter().flatten().chain([self.sync_due]).min().unwrap_or(end);
+            if next > end {
+                break;
+            }
+            // At least a microsecond passes, so that a timer that is always due would show as a hang, not as a loop.
+            self.now = next.max(HostNanos(self.now.0 + 1_000));
+        }
+        self.now = self.now.max(end);
+        self.settle();
+    }
+
+    /// What the receiver's disk holds equals what was played, in audio and MIDI.
+    pub fn assert_complete(&self) {
+        assert!(self.disk.gone.is_empty(), "entries are gone: {:?}", self.disk.gone);
+        let (audio, midi) = self.recorded();
+        assert_eq!(midi, self.midi);
+        assert_eq!(audio.len(), self.sent.len());
+        let equal = audio.iter().zip(&self.sent).all(|(a, b)| a.to_bits() == b.to_bits());
+        assert!(equal, "the recording differs from what was played");
+    }
+
+    /// The share of entries that were not there within `deadline` of being written.
+    pub fn late(&self, deadline: Duration) -> f64 {
+        let late = self.delays.values().filter(|(delay, _)| *delay > deadline).count();
+        late as f64 / self.delays.len() as f64
+    }
+
+    fn recorded(&self) -> (Vec<f32>, Vec<(u64, [u8; 3])>) {
+        let (mut audio, mut midi) = (Vec::new(), Vec::new());
+        for (expected, (number, entry)) in self.disk.entries.iter().enumerate() {
+            assert_eq!(*number, expected as u64);
+            for record in records(entry) {
+                match record.unwrap() {
+                    Record::Audio(fragment) => {
+                        assert_eq!(fragment.position.0 as usize * 2, audio.len());
+                        fragment.decode(&mut audio).unwrap();
+                    }
+                    Record::Midi(event) => midi.push((event.position.0, event.bytes)),
+                    _ => {}
+                }
+            }
+        }
+        (audio, midi)
+    }
+
+    fn note_written(&mut self) {
+        for number in self.written.len() as u64..self.sender.stats().entries {
+            self.written.insert(number, self.now);
+        }
+    }
+
+    fn settle(&mut self) {
+        let peer: SocketAddr = "192.0.2.1:4000".parse().unwrap();
+        let mut datagram = Vec::new();
+        while let Some(bytes) = self.up.receive(self.now) {
+            self.receiver.handle_datagram(self.now, peer, &bytes);
+        }
+        while let Some(bytes) = self.down.receive(self.now) {
+            self.sender.handle_datagram(self.now, &bytes);
+        }
+        self.sender.handle_timeout(self.now);
+        self.receiver.handle_timeout(self.now);
+        self.note_written();
+        while let Some(event) = self.receiver.poll_event() {
+            self.on_event(event);
+        }
+        if self.now >= self.sync_due {
+            self.sync_due = self.now.after(SYNC);
+            if !self.disk_stalled {
+                self.disk.synced = self.disk.complete();
+            }
+            if let Some(session) = self.session {
+                self.receiver.set_durable(self.now, session, self.disk.synced);
+            }
+        }
+        while self.sender.poll_transmit(self.now, &mut datagram) {
+            self.up.send(self.now, &datagram);
+        }
+        while self.receiver.poll_transmit(self.now, &mut datagram).is_some() {
+            self.down.send(self.now, &datagram);
+        }
+        while let Some(event) = self.sender.poll_event() {
+            self.events.push(event);
+        }
+    }
+
+    fn on_event(&mut self, event: ReceiverEvent) {
+        match event {
+            ReceiverEvent::Opened { session, .. } => {
+                self.session = Some(session);
+                let held = Held { complete: self.disk.complete(), beyond: Vec::new() };
+                // What lies beyond the prefix comes again: a program may also name it.
+                self.disk.entries.retain(|number, _| *number < held.complete.0);
+                self.receiver.accept(self.now, session, held);
+            }
+            ReceiverEvent::Entry { number, arrival, entry, .. } => {
+                let delay = self.now.since(self.written[&number.0]);
+                self.delays.entry(number.0).or_insert((delay, arrival));
+                assert!(self.disk.entries.insert(number.0, entry).is_none(), "entry {number:?} came twice");
+            }
+            ReceiverEvent::Gone { gone, .. } => self.disk.gone.push(gone),
+            ReceiverEvent::Closed { .. } | ReceiverEvent::Silent { .. } => self.session = None,
+        }
+    }
+}
+
+pub fn receiver(seed: u64, now: HostNanos) -> Receiver {
+    let secret = [seed as u8; 32];
+    Receiver::new(ReceiverConfig { identity: ReceiverId([9; 16]), max_streams: 64, secret }, now)
+}
+
+/// A configuration that keeps little, for tests of the limit.
+pub fn small_retention(bytes: usize) -> SenderConfig {
+    SenderConfig { retention_bytes: bytes, mode: SendMode::Live }
+}
