@@ -1,1 +1,14 @@
-//! Work in progress.
+//! The Send Learn receiver: takes streams from the network and records them to HDF5.
+//!
+//! The data's way, file by file: [`socket`] gets datagrams, [`server`] feeds the protocol's state machine and hands entries
+//! to the [`recorder`], which writes them to the [`journal`] and says what is durable; the [`archive`] reads the journal in
+//! order, a [`timeline`] places its records on the take's sample axis, and the [`store`] writes them to HDF5. The [`tap`]
+//! shows everything live.
+#![deny(unsafe_code)]
+
+pub mod clock;
+pub mod journal;
+pub mod queue;
+pub mod ranges;
+pub mod store;
+pub mod timeline;

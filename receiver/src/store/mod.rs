@@ -1,0 +1,43 @@
+//! Recordings on disk: HDF5 files whose layout spec/hdf5-layout.md describes.
+
+mod chunk;
+pub mod layout;
+pub mod reader;
+pub mod verify;
+pub mod writer;
+
+pub use reader::{Recording, Summary};
+pub use writer::PartWriter;
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why a recording cannot be written or read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// HDF5 refused.
+    #[error("{path}: {source}", path = path.display())]
+    Hdf5 {
+        /// The file.
+        path: PathBuf,
+        /// What it said.
+        source: hdf5::Error,
+    },
+    /// The operating system refused.
+    #[error("{path}: {source}", path = path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What it said.
+        source: io::Error,
+    },
+    /// The file opens, but is no recording of ours, or one of a newer version.
+    #[error("{path} is not a Send Learn recording: {why}", path = path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+}

@@ -1,0 +1,226 @@
+//! Reading a recording.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use hdf5::types::VarLenUnicode;
+use hdf5::{File, H5Type};
+use serde::Serialize;
+
+use super::StoreError;
+use super::layout::{BlockRow, FORMAT, GapRow, MidiRow, Row, SCHEMA_VERSION};
+
+/// One file of a recording, open for reading. A file that is still being written can be read too.
+#[derive(Debug)]
+pub struct Recording {
+    path: PathBuf,
+    file: File,
+    /// What its attributes say.
+    pub summary: Summary,
+}
+
+/// What a recording is, from its attributes.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[allow(missing_docs, reason = "the fields are the root attributes of spec/hdf5-layout.md, by their names")]
+pub struct Summary {
+    pub schema_version: u32,
+    pub name: String,
+    pub host: String,
+    pub machine: String,
+    pub stream_id: String,
+    pub take_id: String,
+    pub host_id: String,
+    pub machine_id: String,
+    pub sample_rate: f64,
+    pub channels: u16,
+    pub max_block: u32,
+    pub started_unix_nanos: u64,
+    pub part: u32,
+    pub first_sample: u64,
+    pub frames: u64,
+    pub committed_frames: u64,
+    pub closed: bool,
+    pub end_reason: String,
+    pub crc_mismatches: u64,
+    pub bad_records: u64,
+    pub gone_entries: u64,
+}
+
+impl Summary {
+    /// The length of what the file holds, in seconds.
+    pub fn seconds(&self) -> f64 {
+        self.committed_frames as f64 / self.sample_rate
+    }
+}
+
+impl Recording {
+    /// Opens the file at `path`.
+    ///
+    /// # Errors
+    /// [`StoreError`]: the file cannot be read, is cut off, or is no recording.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        // HDF5's own message about a missing file is long and says little.
+        std::fs::File::open(path).map_err(|source| StoreError::Io { path: path.to_owned(), source })?;
+        let file = File::open(path).map_err(hdf5_error(path))?;
+        let summary = read_summary(path, &file)?;
+        Ok(Self { path: path.to_owned(), file, summary })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The frames in `range` (rows of `/audio`, not positions), interleaved.
+    ///
+    /// # Errors
+    /// [`StoreError::Hdf5`] when the range goes beyond the file, or a chunk cannot be read.
+    pub fn audio(&self, range: Range<u64>) -> Result<Vec<f32>, StoreError> {
+        if self.summary.channels == 0 {
+            return Ok(Vec::new());
+        }
+        let read = || {
+            let dataset = self.file.dataset("audio")?;
+            let array = dataset.read_slice_2d::<f32, _>((range.start as usize..range.end as usize, ..))?;
+            Ok(array.into_raw_vec_and_offset().0)
+        };
+        read().map_err(hdf5_error(&self.path))
+    }
+
+    /// Frames and channels of `/audio`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when there is no such dataset.
+    pub fn audio_shape(&self) -> Result<(u64, u64), StoreError> {
+        let dataset = self.file.dataset("audio").map_err(hdf5_error(&self.path))?;
+        match dataset.shape()[..] {
+            [frames, channels] => Ok((frames as u64, channels as u64)),
+            _ => Err(self.foreign("/audio does not have two dimensions")),
+        }
+    }
+
+    /// All rows of a table.
+    ///
+    /// # Errors
+    /// [`StoreError::Hdf5`] when it is missing or has other columns.
+    pub fn table<R: Row>(&self) -> Result<Vec<R>, StoreError> {
+        self.raw(R::NAME)
+    }
+
+    /// How many rows a table has.
+    ///
+    /// # Errors
+    /// [`StoreError::Hdf5`] when it is missing.
+    pub fn rows<R: Row>(&self) -> Result<u64, StoreError> {
+        Ok(self.file.dataset(R::NAME).map_err(hdf5_error(&self.path))?.size() as u64)
+    }
+
+    /// The bytes that `/midi` rows point into.
+    ///
+    /// # Errors
+    /// [`StoreError::Hdf5`] when the dataset is missing.
+    pub fn sysex(&self) -> Result<Vec<u8>, StoreError> {
+        self.raw("sysex")
+    }
+
+    /// Counts for people and tools.
+    ///
+    /// # Errors
+    /// [`StoreError::Hdf5`] when a table cannot be read.
+    pub fn counts(&self) -> Result<Counts, StoreError> {
+        let gaps = self.table::<GapRow>()?;
+        let blocks = self.table::<BlockRow>()?;
+        let mut arrivals = [0; 4];
+        for block in &blocks {
+            arrivals[usize::from(block.arrival.min(3))] += 1;
+        }
+        let [live, repaired, resent, backfilled] = arrivals;
+        Ok(Counts {
+            midi_events: self.rows::<MidiRow>()?,
+            blocks: blocks.len() as u64,
+            live,
+            repaired,
+            resent,
+            backfilled,
+            gaps: gaps.len() as u64,
+            gap_frames: gaps.iter().map(|gap| gap.frames).sum(),
+        })
+    }
+
+    pub(super) fn foreign(&self, why: &str) -> StoreError {
+        StoreError::Foreign { path: self.path.clone(), why: why.to_owned() }
+    }
+
+    fn raw<T: H5Type>(&self, name: &str) -> Result<Vec<T>, StoreError> {
+        let read = || self.file.dataset(name)?.read_raw();
+        read().map_err(hdf5_error(&self.path))
+    }
+}
+
+/// How much a recording holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Rows of `/midi`.
+    pub midi_events: u64,
+    /// Rows of `/blocks`.
+    pub blocks: u64,
+    /// Blocks that came by first transmission.
+    pub live: u64,
+    /// Blocks with a part that was rebuilt from parity.
+    pub repaired: u64,
+    /// Blocks with a part that was sent again.
+    pub resent: u64,
+    /// Blocks with a part that caught up after an outage.
+    pub backfilled: u64,
+    /// Rows of `/gaps`.
+    pub gaps: u64,
+    /// Frames that are missing.
+    pub gap_frames: u64,
+}
+
+fn read_summary(path: &Path, file: &File) -> Result<Summary, StoreError> {
+    let foreign = |why: &str| StoreError::Foreign { path: path.to_owned(), why: why.to_owned() };
+    let text = |name: &str| -> String {
+        let read = || file.attr(name)?.read_scalar::<VarLenUnicode>();
+        read().map(|text: VarLenUnicode| text.as_str().to_owned()).unwrap_or_default()
+    };
+    if text("format") != FORMAT {
+        return Err(foreign("its attribute `format` is missing or another"));
+    }
+    let schema_version: u32 = attribute(path, file, "schema_version")?;
+    if schema_version > SCHEMA_VERSION {
+        return Err(foreign(&format!("it has schema version {schema_version}; this program knows up to {SCHEMA_VERSION}: update it")));
+    }
+    Ok(Summary {
+        schema_version,
+        name: text("name"),
+        host: text("host"),
+        machine: text("machine"),
+        stream_id: text("stream_id"),
+        take_id: text("take_id"),
+        host_id: text("host_id"),
+        machine_id: text("machine_id"),
+        sample_rate: attribute(path, file, "sample_rate")?,
+        channels: attribute(path, file, "channels")?,
+        max_block: attribute(path, file, "max_block")?,
+        started_unix_nanos: attribute(path, file, "started_unix_nanos")?,
+        part: attribute(path, file, "part")?,
+        first_sample: attribute(path, file, "first_sample")?,
+        frames: attribute(path, file, "frames")?,
+        committed_frames: attribute(path, file, "committed_frames")?,
+        closed: attribute::<u8>(path, file, "closed")? != 0,
+        end_reason: text("end_reason"),
+        crc_mismatches: attribute(path, file, "crc_mismatches")?,
+        bad_records: attribute(path, file, "bad_records")?,
+        gone_entries: attribute(path, file, "gone_entries")?,
+    })
+}
+
+fn attribute<T: H5Type>(path: &Path, file: &File, name: &str) -> Result<T, StoreError> {
+    let read = || file.attr(name)?.read_scalar();
+    read().map_err(hdf5_error(path))
+}
+
+fn hdf5_error(path: &Path) -> impl Fn(hdf5::Error) -> StoreError + '_ {
+    |source| StoreError::Hdf5 { path: path.to_owned(), source }
+}

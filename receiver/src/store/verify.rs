@@ -1,0 +1,216 @@
+//! Checks a recording against itself: every block's checksum, every table's order, every missing sample's row.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::layout::{
+    AUDIO_CHUNK, AutomationRow, BlockRow, ClockRow, GapRow, MAX_POSITION, MarkerRow, MidiRow, ParameterRow, Row, TransportRow,
+};
+use super::reader::{Recording, Summary};
+use super::StoreError;
+use crate::timeline::crc_of;
+
+/// What a check found.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Verdict {
+    /// What is wrong; empty for a good recording. At most [`MAX_PROBLEMS`], then a count.
+    pub problems: Vec<String>,
+    /// What a person should know though nothing is wrong.
+    pub notes: Vec<String>,
+    /// Blocks whose checksum was compared with the audio.
+    pub checked_blocks: u64,
+    /// Blocks that cannot be checked, because some of their samples are missing.
+    pub incomplete_blocks: u64,
+    /// Blocks whose samples do not have their checksum.
+    pub crc_mismatches: u64,
+    /// Frames that are missing, and said to be.
+    pub gap_frames: u64,
+}
+
+/// The most problems that are listed one by one.
+pub const MAX_PROBLEMS: usize = 20;
+
+impl Verdict {
+    /// Whether nothing is wrong.
+    pub fn is_good(&self) -> bool {
+        self.problems.is_empty()
+    }
+
+    fn problem(&mut self, problem: String) {
+        match self.problems.len() {
+            0..MAX_PROBLEMS => self.problems.push(problem),
+            MAX_PROBLEMS => self.problems.push("and more of the kind".to_owned()),
+            _ => {}
+        }
+    }
+}
+
+/// Checks the file at `path`, which may be one that is still being written.
+///
+/// # Errors
+/// [`StoreError`] when it cannot be opened or a dataset cannot be read: that too is a failed check.
+pub fn verify(path: &Path) -> Result<Verdict, StoreError> {
+    let recording = Recording::open(path)?;
+    let mut verdict = Verdict::default();
+    check_summary(&recording, &mut verdict)?;
+    let gaps = recording.table::<GapRow>()?;
+    let blocks = recording.table::<BlockRow>()?;
+    check_order::<GapRow>(&gaps, true, &mut verdict);
+    check_order::<BlockRow>(&blocks, true, &mut verdict);
+    check_order::<TransportRow>(&recording.table()?, false, &mut verdict);
+    check_order::<MidiRow>(&recording.table()?, false, &mut verdict);
+    check_order::<AutomationRow>(&recording.table()?, false, &mut verdict);
+    // Read to see that they can be; their order is not promised.
+    recording.table::<ClockRow>()?;
+    recording.table::<MarkerRow>()?;
+    recording.table::<ParameterRow>()?;
+    check_sysex(&recording, &mut verdict)?;
+    if verdict.is_good() {
+        check_coverage(&recording.summary, &blocks, &gaps, &mut verdict);
+        check_audio(&recording, &blocks, &gaps, &mut verdict)?;
+    }
+    Ok(verdict)
+}
+
+fn check_summary(recording: &Recording, verdict: &mut Verdict) -> Result<(), StoreError> {
+    let summary = &recording.summary;
+    if !(summary.sample_rate.is_finite() && summary.sample_rate > 0.0) {
+        verdict.problem(format!("sample rate {}", summary.sample_rate));
+    }
+    if summary.first_sample.saturating_add(summary.committed_frames) > 2 * MAX_POSITION {
+        verdict.problem(format!("{} frames", summary.committed_frames));
+    }
+    if summary.channels > 0 {
+        let (frames, channels) = recording.audio_shape()?;
+        if channels != u64::from(summary.channels) {
+            verdict.problem(format!("/audio has {channels} channels, the attribute says {}", summary.channels));
+        }
+        if frames < summary.committed_frames || (summary.closed && frames != summary.frames) {
+            verdict.problem(format!("/audio has {frames} frames, the attributes say {}", summary.committed_frames));
+        }
+    }
+    if !summary.closed {
+        verdict.notes.push("not closed: it is being written, or its receiver was stopped; start the receiver to complete it".to_owned());
+    }
+    if summary.bad_records > 0 {
+        verdict.problem(format!("{} records of the sender were unusable", summary.bad_records));
+    }
+    if summary.gone_entries > 0 {
+        verdict.notes.push(format!("the sender no longer had {} entries of its log", summary.gone_entries));
+    }
+    Ok(())
+}
+
+fn check_order<R: Row>(rows: &[R], strictly: bool, verdict: &mut Verdict) {
+    for (index, pair) in rows.windows(2).enumerate() {
+        let (before, after) = (pair[0].sample(), pair[1].sample());
+        if after < before || (strictly && after == before) {
+            verdict.problem(format!("/{} is not in order at row {}", R::NAME, index + 1));
+            return;
+        }
+    }
+}
+
+fn check_sysex(recording: &Recording, verdict: &mut Verdict) -> Result<(), StoreError> {
+    let bytes = recording.sysex()?.len() as u64;
+    for row in recording.table::<MidiRow>()? {
+        if row.sysex_length > 0 && row.sysex_offset.saturating_add(u64::from(row.sysex_length)) > bytes {
+            verdict.problem(format!("the system exclusive message at sample {} points beyond /sysex", row.sample));
+        }
+    }
+    Ok(())
+}
+
+/// Every frame is in a block or in a gap.
+fn check_coverage(summary: &Summary, blocks: &[BlockRow], gaps: &[GapRow], verdict: &mut Verdict) {
+    let mut spans: Vec<(u64, u64)> = blocks.iter().map(|block| (block.sample, block.sample + u64::from(block.frames))).collect();
+    spans.extend(gaps.iter().map(|gap| (gap.sample, gap.sample.saturating_add(gap.frames))));
+    spans.sort_unstable();
+    let (mut covered, end) = (summary.first_sample, summary.first_sample + summary.committed_frames);
+    spans.push((end, end));
+    for (from, to) in spans {
+        if from > covered && covered < end {
+            let what = format!("samples {covered} to {} are in no block and no gap", from.min(end) - 1);
+            // Where the sender lost entries, a block's own record may be among them.
+            if summary.gone_entries > 0 { verdict.notes.push(what) } else { verdict.problem(what) }
+        }
+        covered = covered.max(to);
+    }
+    if summary.closed && covered > end {
+        verdict.problem(format!("blocks or gaps reach to sample {covered}, the recording to {end}"));
+    }
+    for pair in gaps.windows(2) {
+        if pair[0].sample.saturating_add(pair[0].frames) > pair[1].sample {
+            verdict.problem(format!("two gaps overlap at sample {}", pair[1].sample));
+        }
+    }
+    verdict.gap_frames = gaps.iter().map(|gap| gap.frames).sum();
+}
+
+/// Every block has its checksum, and every gap is zeros.
+fn check_audio(recording: &Recording, blocks: &[BlockRow], gaps: &[GapRow], verdict: &mut Verdict) -> Result<(), StoreError> {
+    let summary = &recording.summary;
+    let mut window = Window { recording, frames: Vec::new(), begin: 0, end: 0 };
+    let first = summary.first_sample;
+    let end = first + summary.committed_frames;
+    let mut next_gap = 0;
+    for block in blocks {
+        let block_end = block.sample + u64::from(block.frames);
+        if block.sample < first || block_end > end {
+            if summary.closed {
+                verdict.problem(format!("the block at sample {} is not within the recording", block.sample));
+            }
+            continue;
+        }
+        while gaps.get(next_gap).is_some_and(|gap| gap.sample + gap.frames <= block.sample) {
+            next_gap += 1;
+        }
+        if gaps.get(next_gap).is_some_and(|gap| gap.sample < block_end) {
+            verdict.incomplete_blocks += 1;
+            continue;
+        }
+        verdict.checked_blocks += 1;
+        if crc_of(window.samples(block.sample - first, block_end - first)?) != block.crc {
+            verdict.crc_mismatches += 1;
+            verdict.problem(format!("the block at sample {} ({} frames) does not have its checksum", block.sample, block.frames));
+        }
+    }
+    let mut window = Window { recording, frames: Vec::new(), begin: 0, end: 0 };
+    for gap in gaps {
+        let (mut from, to) = (gap.sample.max(first) - first, (gap.sample + gap.frames).min(end).saturating_sub(first));
+        while from < to {
+            let part = to.min(from + AUDIO_CHUNK as u64);
+            if window.samples(from, part)?.iter().any(|sample| sample.to_bits() != 0) {
+                verdict.problem(format!("the gap at sample {} holds samples", gap.sample));
+                break;
+            }
+            from = part;
+        }
+    }
+    Ok(())
+}
+
+/// Reads `/audio` in large pieces, for a caller that goes through it forwards.
+struct Window<'a> {
+    recording: &'a Recording,
+    frames: Vec<f32>,
+    begin: u64,
+    end: u64,
+}
+
+impl Window<'_> {
+    fn samples(&mut self, from: u64, to: u64) -> Result<&[f32], StoreError> {
+        let channels = usize::from(self.recording.summary.channels);
+        if channels == 0 {
+            return Ok(&[]);
+        }
+        if from < self.begin || to > self.end {
+            let end = (from + 8 * AUDIO_CHUNK as u64).max(to).min(self.recording.summary.committed_frames);
+            self.frames = self.recording.audio(from..end)?;
+            (self.begin, self.end) = (from, end);
+        }
+        let at = |frame: u64| (frame - self.begin) as usize * channels;
+        Ok(&self.frames[at(from)..at(to)])
+    }
+}

@@ -1,0 +1,368 @@
+//! Writing one part of a take.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use hdf5::types::VarLenUnicode;
+use hdf5::{Dataset, File, H5Type, Location};
+use send_learn_protocol::packet::hello::{Description, PropertyKey};
+
+use super::StoreError;
+use super::chunk::write_audio_chunk;
+use super::layout::{
+    AUDIO_CHUNK, AutomationRow, BlockRow, ClockRow, DEFLATE_LEVEL, FORMAT, GapRow, MarkerRow, MidiRow, ParameterRow, Row,
+    SCHEMA_VERSION, TransportRow,
+};
+use crate::timeline::{Batch, Faults, Piece};
+
+/// Which part of a take a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Its number, from 1.
+    pub number: u32,
+    /// The position of its first frame.
+    pub first_sample: u64,
+}
+
+/// One HDF5 file that grows. Audio is written in whole chunks, each once; rows are written when [`flush`](Self::flush) is
+/// called. What is not written yet is in the take's journal.
+#[derive(Debug)]
+pub struct PartWriter {
+    path: PathBuf,
+    file: File,
+    audio: Option<Audio>,
+    sysex: Bytes,
+    midi: Table<MidiRow>,
+    automation: Table<AutomationRow>,
+    parameters: Table<ParameterRow>,
+    transport: Table<TransportRow>,
+    blocks: Table<BlockRow>,
+    gaps: Table<GapRow>,
+    clock: Table<ClockRow>,
+    markers: Table<MarkerRow>,
+    frames: u64,
+}
+
+impl PartWriter {
+    /// Creates the file at `path`, replacing one that is there, with all its datasets and attributes.
+    ///
+    /// # Errors
+    /// [`StoreError::Hdf5`].
+    pub fn create(path: &Path, description: &Description, part: Part) -> Result<Self, StoreError> {
+        let create = || {
+            let file = File::with_options().with_fapl(|access| access.libver_earliest()).create(path)?;
+            write_attributes(&file, description, part)?;
+            let audio = match usize::from(description.channels) {
+                0 => None,
+                channels => Some(Audio::create(&file, channels)?),
+            };
+            let writer = Self {
+                path: path.to_owned(),
+                audio,
+                sysex: Bytes::create(&file)?,
+                midi: Table::create(&file)?,
+                automation: Table::create(&file)?,
+                parameters: Table::create(&file)?,
+                transport: Table::create(&file)?,
+                blocks: Table::create(&file)?,
+                gaps: Table::create(&file)?,
+                clock: Table::create(&file)?,
+                markers: Table::create(&file)?,
+                frames: 0,
+                file,
+            };
+            writer.file.flush()?;
+            Ok(writer)
+        };
+        create().map_err(hdf5_error(path))
+    }
+
+    /// Frames taken so far, those that wait for their chunk to fill included.
+    pub fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    /// Adds a batch.
+    ///
+    /// # Errors
+    /// [`StoreError::Hdf5`]: the file is of no more use; make it again from the journal.
+    pub fn append(&mut self, mut batch: Batch) -> Result<(), StoreError> {
+        for row in &mut batch.midi {
+            row.sysex_offset = if row.sysex_length > 0 { row.sysex_offset + self.sysex.total() } else { 0 };
+        }
+        self.sysex.pending.append(&mut batch.sysex);
+        self.midi.pending.append(&mut batch.midi);
+        self.automation.pending.append(&mut batch.automation);
+        self.parameters.pending.append(&mut batch.parameters);
+        self.transport.pending.append(&mut batch.transport);
+        self.blocks.pending.append(&mut batch.blocks);
+        self.gaps.pending.append(&mut batch.gaps);
+        self.clock.pending.append(&mut batch.clock);
+        self.markers.pending.append(&mut batch.markers);
+        for piece in &batch.audio {
+            match (piece, &mut self.audio) {
+                (Piece::Samples(samples), Some(audio)) => {
+                    self.frames += (samples.len() / audio.channels) as u64;
+                    audio.append(samples).map_err(hdf5_error(&self.path))?;
+                }
+                (Piece::Missing(frames), Some(audio)) => {
+                    self.frames += frames;
+                    audio.skip(*frames).map_err(hdf5_error(&self.path))?;
+                }
+                (Piece::Missing(frames), None) => self.frames += frames,
+                (Piece::Samples(_), None) => {}
+            }
+        }
+        for (key, text) in &batch.properties {
+            if let Some(label) = PropertyKey(*key).label() {
+                write_text(&self.file, label, text).map_err(hdf5_error(&self.path))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the rows that wait, makes the file readable as it stands, and then says so in `committed_frames`.
+    ///
+    /// # Errors
+    /// [`StoreError::Hdf5`]: as [`append`](Self::append).
+    pub fn flush(&mut self) -> Result<(), StoreError> {
+        let mut flush = || {
+            self.flush_tables()?;
+            let committed = self.audio.as_ref().map_or(self.frames, |audio| audio.written);
+            // First the data, then the count that vouches for it.
+            self.file.flush()?;
+            rewrite(&self.file, "committed_frames", &committed)?;
+            self.file.flush()
+        };
+        flush().map_err(hdf5_error(&self.path))
+    }
+
+    /// Writes everything, the last chunk too, marks the file closed, closes it and syncs it to the disk. `end` is the position
+    /// after the part's last frame; it matters for streams without audio, whose frames nothing else counts.
+    ///
+    /// # Errors
+    /// [`StoreError`]: as [`append`](Self::append).
+    pub fn finish(mut self, end_reason: &str, frames: u64, faults: Faults) -> Result<(), StoreError> {
+        let path = self.path.clone();
+        let mut finish = || {
+            if let Some(audio) = &mut self.audio {
+                audio.finish()?;
+            }
+            self.flush_tables()?;
+            rewrite(&self.file, "frames", &frames)?;
+            rewrite(&self.file, "committed_frames", &frames)?;
+            rewrite(&self.file, "crc_mismatches", &faults.crc_mismatches)?;
+            rewrite(&self.file, "bad_records", &faults.bad_records)?;
+            rewrite(&self.file, "overlapping_frames", &faults.overlapping_frames)?;
+            rewrite(&self.file, "gone_entries", &faults.gone_entries)?;
+            write_text(&self.file, "end_reason", end_reason)?;
+            self.file.flush()?;
+            rewrite(&self.file, "closed", &1_u8)?;
+            self.file.flush()
+        };
+        finish().map_err(hdf5_error(&path))?;
+        drop(self);
+        std::fs::File::open(&path).and_then(|file| file.sync_all()).map_err(|source| StoreError::Io { path, source })
+    }
+
+    fn flush_tables(&mut self) -> hdf5::Result<()> {
+        // Bytes before the rows that point to them.
+        self.sysex.flush()?;
+        self.midi.flush()?;
+        self.automation.flush()?;
+        self.parameters.flush()?;
+        self.transport.flush()?;
+        self.blocks.flush()?;
+        self.gaps.flush()?;
+        self.clock.flush()?;
+        self.markers.flush()
+    }
+}
+
+fn write_attributes(file: &File, description: &Description, part: Part) -> hdf5::Result<()> {
+    write_text(file, "format", FORMAT)?;
+    create(file, "schema_version", &SCHEMA_VERSION)?;
+    write_text(file, "writer_version", env!("CARGO_PKG_VERSION"))?;
+    create(file, "sample_rate", &description.sample_rate)?;
+    create(file, "channels", &description.channels)?;
+    create(file, "max_block", &description.max_block)?;
+    write_text(file, "stream_id", &description.stream.to_string())?;
+    write_text(file, "take_id", &description.take.to_string())?;
+    write_text(file, "host_id", &description.host.to_string())?;
+    write_text(file, "machine_id", &description.machine.to_string())?;
+    create(file, "started_unix_nanos", &description.started_unix_nanos)?;
+    create(file, "started_host_nanos", &description.started.0)?;
+    create(file, "part", &part.number)?;
+    create(file, "first_sample", &part.first_sample)?;
+    create(file, "frames", &0_u64)?;
+    create(file, "committed_frames", &0_u64)?;
+    create(file, "crc_mismatches", &0_u64)?;
+    create(file, "bad_records", &0_u64)?;
+    create(file, "overlapping_frames", &0_u64)?;
+    create(file, "gone_entries", &0_u64)?;
+    create(file, "closed", &0_u8)?;
+    write_text(file, "end_reason", "")?;
+    for (key, text) in &description.properties {
+        if let Some(label) = key.label() {
+            write_text(file, label, text)?;
+        }
+    }
+    Ok(())
+}
+
+fn create<T: H5Type>(place: &Location, name: &str, value: &T) -> hdf5::Result<()> {
+    place.new_attr::<T>().create(name)?.write_scalar(value)
+}
+
+fn rewrite<T: H5Type>(place: &Location, name: &str, value: &T) -> hdf5::Result<()> {
+    place.attr(name)?.write_scalar(value)
+}
+
+/// Writes a text attribute, whether it is there or not. HDF5's strings end at a NUL.
+fn write_text(place: &Location, name: &str, text: &str) -> hdf5::Result<()> {
+    let text = VarLenUnicode::from_str(text.split('\0').next().unwrap_or_default()).unwrap_or_default();
+    match place.attr(name) {
+        Ok(attribute) => attribute.write_scalar(&text),
+        Err(_) => create(place, name, &text),
+    }
+}
+
+fn hdf5_error(path: &Path) -> impl Fn(hdf5::Error) -> StoreError + '_ {
+    |source| StoreError::Hdf5 { path: path.to_owned(), source }
+}
+
+/// `/audio`, written in whole chunks.
+#[derive(Debug)]
+struct Audio {
+    dataset: Dataset,
+    channels: usize,
+    /// Frames in whole chunks that are written (or, where all samples are missing, skipped).
+    written: u64,
+    /// The chunk that is being filled.
+    chunk: Vec<f32>,
+}
+
+impl Audio {
+    fn create(file: &File, channels: usize) -> hdf5::Result<Self> {
+        let dataset = file
+            .new_dataset::<f32>()
+            .chunk((AUDIO_CHUNK, channels))
+            .shuffle()
+            .deflate(DEFLATE_LEVEL)
+            .shape((0.., channels))
+            .create("audio")?;
+        write_text(&dataset, "about", "Samples as the host gave them, float32, nominally -1 to 1. Row i is sample first_sample + i.")?;
+        write_text(&dataset, "unit", "full scale")?;
+        Ok(Self { dataset, channels, written: 0, chunk: Vec::with_capacity(AUDIO_CHUNK * channels) })
+    }
+
+    fn append(&mut self, mut samples: &[f32]) -> hdf5::Result<()> {
+        let whole = AUDIO_CHUNK * self.channels;
+        while !samples.is_empty() {
+            let (head, rest) = samples.split_at(samples.len().min(whole - self.chunk.len()));
+            self.chunk.extend_from_slice(head);
+            samples = rest;
+            if self.chunk.len() == whole {
+                self.write_chunk(AUDIO_CHUNK as u64)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves `frames` frames zero. Whole chunks of them are not written at all: HDF5 gives zeros for them.
+    fn skip(&mut self, mut frames: u64) -> hdf5::Result<()> {
+        let whole = AUDIO_CHUNK as u64;
+        while frames > 0 {
+            if self.chunk.is_empty() && frames >= whole {
+                self.written += frames / whole * whole;
+                frames %= whole;
+                self.dataset.resize((self.written as usize, self.channels))?;
+                continue;
+            }
+            let held = (self.chunk.len() / self.channels) as u64;
+            let part = frames.min(whole - held);
+            self.chunk.resize((held + part) as usize * self.channels, 0.0);
+            frames -= part;
+            if held + part == whole {
+                self.write_chunk(whole)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the chunk, of which `frames` count. Digital silence (all bits zero) takes no room.
+    fn write_chunk(&mut self, frames: u64) -> hdf5::Result<()> {
+        self.dataset.resize(((self.written + frames) as usize, self.channels))?;
+        if self.chunk.iter().any(|sample| sample.to_bits() != 0) {
+            write_audio_chunk(&self.dataset, self.written, &self.chunk)?;
+        }
+        self.written += frames;
+        self.chunk.clear();
+        Ok(())
+    }
+
+    fn finish(&mut self) -> hdf5::Result<()> {
+        let frames = (self.chunk.len() / self.channels) as u64;
+        if frames == 0 {
+            return Ok(());
+        }
+        self.chunk.resize(AUDIO_CHUNK * self.channels, 0.0);
+        self.write_chunk(frames)
+    }
+}
+
+/// A table: rows wait in memory until they are flushed. Its chunks are not compressed, so that a flush never moves one.
+#[derive(Debug)]
+struct Table<R> {
+    dataset: Dataset,
+    rows: usize,
+    pending: Vec<R>,
+}
+
+impl<R: Row> Table<R> {
+    fn create(file: &File) -> hdf5::Result<Self> {
+        let dataset = file.new_dataset_builder().empty::<R>().chunk(R::CHUNK).packed(true).shape(0..).create(R::NAME)?;
+        write_text(&dataset, "about", R::ABOUT)?;
+        Ok(Self { dataset, rows: 0, pending: Vec::new() })
+    }
+
+    fn flush(&mut self) -> hdf5::Result<()> {
+        append_rows(&self.dataset, &mut self.rows, &mut self.pending)
+    }
+}
+
+/// `/sysex`: the bytes of system exclusive messages.
+#[derive(Debug)]
+struct Bytes {
+    dataset: Dataset,
+    rows: usize,
+    pending: Vec<u8>,
+}
+
+impl Bytes {
+    fn create(file: &File) -> hdf5::Result<Self> {
+        let dataset = file.new_dataset::<u8>().chunk(4_096).shape(0..).create("sysex")?;
+        write_text(&dataset, "about", "Bytes of system exclusive messages, F0 and F7 included; see /midi.")?;
+        Ok(Self { dataset, rows: 0, pending: Vec::new() })
+    }
+
+    fn total(&self) -> u64 {
+        (self.rows + self.pending.len()) as u64
+    }
+
+    fn flush(&mut self) -> hdf5::Result<()> {
+        append_rows(&self.dataset, &mut self.rows, &mut self.pending)
+    }
+}
+
+fn append_rows<T: H5Type>(dataset: &Dataset, rows: &mut usize, pending: &mut Vec<T>) -> hdf5::Result<()> {
+    if pending.is_empty() {
+        return Ok(());
+    }
+    let end = *rows + pending.len();
+    dataset.resize(end)?;
+    dataset.write_slice(pending.as_slice(), *rows..end)?;
+    *rows = end;
+    pending.clear();
+    Ok(())
+}
