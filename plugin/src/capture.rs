@@ -1,0 +1,503 @@
+//! The audio thread's half: copies what the host hands over into the rings, and returns.
+//!
+//! Nothing here allocates, locks, logs or makes a system call; the one clock it needs is read by the caller. A block for
+//! which there is no room is dropped whole and counted, the sample counter goes on, and the next block that fits says how
+//! much is missing.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::time::Duration;
+
+use send_learn_protocol::record::{Automation, EndReason, GapReason, MarkerKind, MidiKind};
+use send_learn_protocol::units::{HostNanos, SamplePosition};
+
+use crate::ring::{BlockEvent, CaptureEvent, MidiMessage, RingReader, RingWriter, SYSEX_PART, SysExPart, ring};
+use crate::transport::{Observed, TransportWatch};
+
+/// Seconds of audio that the sample ring holds. The uplink reads every few milliseconds; this outlasts a stall of the
+/// machine that a person would notice.
+const RING_SECONDS: f64 = 2.0;
+
+/// Events that the event ring holds.
+const RING_EVENTS: usize = 4_096;
+
+/// A block is captured only if the event ring has this much room: a gap, the transport, a jump, all parameters, the block
+/// itself, and some MIDI.
+const MIN_EVENT_ROOM: usize = 64;
+
+/// The last slots of the event ring are kept for the block's own event.
+const RESERVED_EVENTS: usize = 1;
+
+/// How long a patient capture waits for room without seeing any before it drops a block.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What a capture needs to know before it begins.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CaptureConfig {
+    /// Samples per second.
+    pub sample_rate: f64,
+    /// Audio channels; 0 for MIDI alone.
+    pub channels: u16,
+    /// The longest host block, in frames.
+    pub max_block: u32,
+    /// Whether to wait for room in the ring instead of dropping. Only where nothing plays in real time: files, and offline
+    /// renders that a person asked to capture.
+    pub patient: bool,
+}
+
+/// Counters that the audio thread writes and others read.
+#[derive(Debug, Default)]
+pub struct Counters {
+    position: AtomicU64,
+    blocks: AtomicU64,
+    midi: AtomicU64,
+    dropped_blocks: AtomicU64,
+    dropped_events: AtomicU64,
+    paused: AtomicBool,
+    end: AtomicU8,
+    started: AtomicU64,
+}
+
+impl Counters {
+    /// The take's sample counter: frames that the host has played, captured or not.
+    pub fn position(&self) -> SamplePosition {
+        SamplePosition(self.position.load(Ordering::Acquire))
+    }
+
+    /// When the host handed over the take's first block, captured or not; 0 before.
+    pub fn started(&self) -> HostNanos {
+        HostNanos(self.started.load(Ordering::Acquire))
+    }
+
+    /// Blocks captured.
+    pub fn blocks(&self) -> u64 {
+        self.blocks.load(Ordering::Relaxed)
+    }
+
+    /// MIDI events captured.
+    pub fn midi(&self) -> u64 {
+        self.midi.load(Ordering::Relaxed)
+    }
+
+    /// Blocks dropped because the ring was full.
+    pub fn dropped_blocks(&self) -> u64 {
+        self.dropped_blocks.load(Ordering::Relaxed)
+    }
+
+    /// Events dropped because the ring was full.
+    pub fn dropped_events(&self) -> u64 {
+        self.dropped_events.load(Ordering::Relaxed)
+    }
+
+    /// Whether the host plays, but nothing is captured: bypassed, or capture switched off.
+    pub fn paused(&self) -> bool {
+        self.paused.load(Ordering::Relaxed)
+    }
+
+    /// Why the take ended; meaningful once the [`Capture`] is gone.
+    pub fn end_reason(&self) -> EndReason {
+        match self.end.load(Ordering::Acquire) {
+            2 => EndReason::EndOfFile,
+            3 => EndReason::Stopped,
+            _ => EndReason::Deactivated,
+        }
+    }
+}
+
+/// The uplink's end of a capture.
+#[derive(Debug)]
+pub struct Captured {
+    /// What was captured.
+    pub ring: RingReader,
+    /// How far it is.
+    pub counters: Arc<Counters>,
+    /// What was agreed.
+    pub config: CaptureConfig,
+}
+
+/// The audio thread's end of one take. For each block: [`begin`](Self::begin), then what happens within it, then
+/// [`end`](Self::end). Dropping it ends the take.
+#[derive(Debug)]
+pub struct Capture {
+    ring: RingWriter,
+    counters: Arc<Counters>,
+    config: CaptureConfig,
+    watch: TransportWatch,
+    position: u64,
+    paused: bool,
+    gap: Option<OpenGap>,
+    block: Option<OpenBlock>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct OpenGap {
+    position: u64,
+    frames: u64,
+    reason: GapReason,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct OpenBlock {
+    frames: u32,
+    host: HostNanos,
+    playhead: Option<i64>,
+    lost_events: u32,
+}
+
+/// A new take: the audio thread's end and the uplink's. Allocates; the audio thread's end never does again.
+pub fn capture(config: CaptureConfig) -> (Capture, Captured) {
+    // Room for several of the longest blocks, however slow the rate.
+    let frames = ((config.sample_rate * RING_SECONDS) as usize).max(4 * config.max_block as usize);
+    let (writer, reader) = ring(frames * usize::from(config.channels), RING_EVENTS);
+    let counters = Arc::new(Counters::default());
+    let capture = Capture {
+        ring: writer,
+        counters: counters.clone(),
+        config,
+        watch: TransportWatch::new(config.sample_rate),
+        position: 0,
+        paused: false,
+        gap: None,
+        block: None,
+    };
+    (capture, Captured { ring: reader, counters, config })
+}
+
+impl Capture {
+    /// A block of `frames` begins: the host handed it over at `host`, with its transport as `observed`. With `on` false the
+    /// block is counted, not captured.
+    pub fn begin(&mut self, frames: u32, host: HostNanos, observed: &Observed, on: bool) {
+        self.block = None;
+        if self.counters.started().0 == 0 {
+            self.counters.started.store(host.0, Ordering::Release);
+        }
+        if !on {
+            self.pause();
+            self.watch.skip(observed, frames);
+            return self.skip(frames, GapReason::Bypassed);
+        }
+        if !self.has_room(frames) && !(self.config.patient && self.wait_for_room(frames)) {
+            self.counters.dropped_blocks.fetch_add(1, Ordering::Relaxed);
+            self.watch.skip(observed, frames);
+            return self.skip(frames, GapReason::RingFull);
+        }
+        self.resume();
+        let (transport, jump) = self.watch.observe(SamplePosition(self.position), observed, frames);
+        self.block = Some(OpenBlock { frames, host, playhead: observed.playhead, lost_events: 0 });
+        if let Some(kind) = jump {
+            self.event(CaptureEvent::Marker(SamplePosition(self.position), kind));
+        }
+        if let Some(transport) = transport {
+            self.event(CaptureEvent::Transport(transport));
+        }
+    }
+
+    /// A MIDI message or note expression, `offset` frames into the block.
+    pub fn midi(&mut self, offset: u32, kind: MidiKind, bytes: [u8; 3], note_id: i32, value: f64) {
+        let position = self.at(offset);
+        if self.event(CaptureEvent::Midi(MidiMessage { position, kind, bytes, note_id, value })) {
+            self.counters.midi.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A system exclusive message, F0 to F7, given as parts that follow one another, `offset` frames into the block.
+    pub fn sysex(&mut self, offset: u32, message: &[u8]) {
+        if self.block.is_none() || message.is_empty() {
+            return;
+        }
+        let parts = message.len().div_ceil(SYSEX_PART);
+        if self.ring.events.slots() < parts + RESERVED_EVENTS {
+            return self.lose_event();
+        }
+        let position = self.at(offset);
+        for (index, part) in message.chunks(SYSEX_PART).enumerate() {
+            let mut bytes = [0; SYSEX_PART];
+            bytes[..part.len()].copy_from_slice(part);
+            let last = index + 1 == parts;
+            self.event(CaptureEvent::SysEx(SysExPart { position, last, len: part.len() as u8, bytes }));
+        }
+        self.counters.midi.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A parameter's value from `offset` frames into the block on. `normalized` is 0 to 1, `plain` in its own unit.
+    pub fn automation(&mut self, offset: u32, parameter: u32, normalized: f64, plain: f64) {
+        let position = self.at(offset);
+        self.event(CaptureEvent::Automation(Automation { position, parameter, normalized, plain }));
+    }
+
+    /// The transport changes within the block, `offset` frames into it.
+    pub fn transport(&mut self, offset: u32, observed: &Observed) {
+        let position = self.at(offset);
+        self.event(CaptureEvent::Transport(observed.record(position)));
+    }
+
+    /// The block ends with these samples, one slice per channel.
+    pub fn end<C: AsRef<[f32]>>(&mut self, channels: &[C]) {
+        let Some(block) = self.block.take() else { return };
+        if block.frames == 0 {
+            return;
+        }
+        let frames = block.frames as usize;
+        let fits = channels.len() == usize::from(self.config.channels) && channels.iter().all(|c| c.as_ref().len() == frames);
+        if !fits {
+            // The host broke its word about the layout.
+            self.counters.dropped_blocks.fetch_add(1, Ordering::Relaxed);
+            return self.skip(block.frames, GapReason::Other);
+        }
+        for channel in channels {
+            // Cannot fail: `begin` found room for the block, and nothing else writes.
+            let _ = self.ring.samples.push_entire_slice(channel.as_ref());
+        }
+        let event = BlockEvent {
+            position: SamplePosition(self.position),
+            frames: block.frames,
+            host: block.host,
+            playhead: block.playhead,
+            lost_events: block.lost_events,
+        };
+        let _ = self.ring.events.push(CaptureEvent::Block(event));
+        self.counters.blocks.fetch_add(1, Ordering::Relaxed);
+        self.advance(block.frames);
+    }
+
+    /// The take's sample counter: where the next block begins.
+    pub fn position(&self) -> SamplePosition {
+        SamplePosition(self.position)
+    }
+
+    /// Ends the take.
+    pub fn finish(self, reason: EndReason) {
+        self.counters.end.store(reason as u8, Ordering::Release);
+    }
+
+    /// Frames that pass without audio, as after the end of a file whose MIDI goes on.
+    pub fn skip(&mut self, frames: u32, reason: GapReason) {
+        self.block = None;
+        if self.gap.is_some_and(|gap| gap.reason != reason) {
+            self.push_gap();
+        }
+        // Where there was no room even to say so, the older gap grows under its own reason.
+        let gap = self.gap.get_or_insert(OpenGap { position: self.position, frames: 0, reason });
+        gap.frames += u64::from(frames);
+        self.advance(frames);
+    }
+
+    fn advance(&mut self, frames: u32) {
+        self.position += u64::from(frames);
+        self.counters.position.store(self.position, Ordering::Release);
+    }
+
+    fn at(&self, offset: u32) -> SamplePosition {
+        SamplePosition(self.position + u64::from(offset))
+    }
+
+    /// Says that a pause begins. Before the first captured block nothing is said: a take of nothing but a pause leaves
+    /// no trace.
+    fn pause(&mut self) {
+        if self.paused {
+            return;
+        }
+        let marker = CaptureEvent::Marker(SamplePosition(self.position), MarkerKind::BypassOn);
+        if self.counters.blocks() == 0 || self.ring.events.push(marker).is_ok() {
+            self.paused = true;
+            self.counters.paused.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Says what was missed, now that there is room.
+    fn resume(&mut self) {
+        self.push_gap();
+        if self.paused {
+            self.paused = false;
+            self.counters.paused.store(false, Ordering::Relaxed);
+            let _ = self.ring.events.push(CaptureEvent::Marker(SamplePosition(self.position), MarkerKind::BypassOff));
+        }
+    }
+
+    fn push_gap(&mut self) {
+        let Some(gap) = self.gap.filter(|gap| gap.frames > 0) else { return };
+        let event = CaptureEvent::Gap { position: SamplePosition(gap.position), frames: gap.frames, reason: gap.reason };
+        if self.ring.events.push(event).is_ok() {
+            self.gap = None;
+        }
+    }
+
+    fn event(&mut self, event: CaptureEvent) -> bool {
+        if self.block.is_none() {
+            return false;
+        }
+        if self.ring.events.slots() <= RESERVED_EVENTS {
+            self.lose_event();
+            return false;
+        }
+        self.ring.events.push(event).is_ok()
+    }
+
+    fn lose_event(&mut self) {
+        self.counters.dropped_events.fetch_add(1, Ordering::Relaxed);
+        if let Some(block) = &mut self.block {
+            block.lost_events += 1;
+        }
+    }
+
+    fn has_room(&self, frames: u32) -> bool {
+        self.ring.samples.slots() >= frames as usize * usize::from(self.config.channels)
+            && self.ring.events.slots() >= MIN_EVENT_ROOM
+    }
+
+    /// Waits until the uplink has made room. Never called in real time.
+    fn wait_for_room(&self, frames: u32) -> bool {
+        let step = Duration::from_micros(200);
+        let (mut waited, mut before) = (Duration::ZERO, self.ring.samples.slots() + self.ring.events.slots());
+        while waited < PATIENCE && !self.ring.samples.is_abandoned() {
+            if self.has_room(frames) {
+                return true;
+            }
+            std::thread::sleep(step);
+            waited += step;
+            let free = self.ring.samples.slots() + self.ring.events.slots();
+            if free > before {
+                waited = Duration::ZERO;
+            }
+            before = free;
+        }
+        false
+    }
+}
+
+impl Drop for Capture {
+    fn drop(&mut self) {
+        if self.counters.blocks() > 0 {
+            self.push_gap();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONFIG: CaptureConfig = CaptureConfig { sample_rate: 100.0, channels: 2, max_block: 64, patient: false };
+
+    fn block(capture: &mut Capture, frames: u32, on: bool) {
+        let samples = vec![0.5; frames as usize];
+        capture.begin(frames, HostNanos(1), &Observed::default(), on);
+        capture.midi(0, MidiKind::Message, [0x90, 60, 100], -1, 0.0);
+        capture.end(&[&samples, &samples]);
+    }
+
+    fn events(captured: &mut Captured) -> Vec<CaptureEvent> {
+        std::iter::from_fn(|| captured.ring.events.pop().ok()).collect()
+    }
+
+    #[test]
+    fn positions_count_every_frame_of_the_take() {
+        let (mut capture, mut captured) = capture(CONFIG);
+        block(&mut capture, 10, true);
+        capture.begin(20, HostNanos(2), &Observed::default(), true);
+        capture.midi(3, MidiKind::Message, [0x80, 60, 0], 7, 0.25);
+        capture.automation(4, 2, 0.5, 0.5);
+        capture.end(&[[0.0; 20], [0.0; 20]]);
+        let positions: Vec<_> = events(&mut captured)
+            .iter()
+            .filter_map(|event| match event {
+                CaptureEvent::Midi(midi) => Some(("midi", midi.position.0)),
+                CaptureEvent::Automation(point) => Some(("automation", point.position.0)),
+                CaptureEvent::Block(block) => Some(("block", block.position.0)),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(positions, [("midi", 0), ("block", 0), ("midi", 13), ("automation", 14), ("block", 10)]);
+        assert_eq!(captured.counters.position(), SamplePosition(30));
+    }
+
+    #[test]
+    fn a_full_ring_drops_whole_blocks_counts_them_and_says_so_in_the_next() {
+        let (mut capture, mut captured) = capture(CONFIG);
+        // The ring holds four of the longest blocks.
+        (0..6).for_each(|_| block(&mut capture, 64, true));
+        assert_eq!((captured.counters.blocks(), captured.counters.dropped_blocks()), (4, 2));
+        events(&mut captured);
+        let read = captured.ring.samples.slots();
+        captured.ring.samples.read_chunk(read).unwrap().commit_all();
+        block(&mut capture, 64, true);
+        let gap = CaptureEvent::Gap { position: SamplePosition(256), frames: 128, reason: GapReason::RingFull };
+        let after = events(&mut captured);
+        assert_eq!(after[0], gap);
+        assert!(matches!(after.last(), Some(CaptureEvent::Block(block)) if block.position == SamplePosition(384)));
+        assert_eq!(captured.counters.position(), SamplePosition(448));
+    }
+
+    #[test]
+    fn bypassed_frames_are_counted_marked_and_a_gap() {
+        let (mut capture, mut captured) = capture(CONFIG);
+        block(&mut capture, 10, true);
+        block(&mut capture, 10, false);
+        assert!(captured.counters.paused());
+        block(&mut capture, 15, false);
+        block(&mut capture, 10, true);
+        assert!(!captured.counters.paused());
+        let seen: Vec<_> = events(&mut captured)
+            .into_iter()
+            .filter(|event| matches!(event, CaptureEvent::Gap { .. } | CaptureEvent::Marker(..)))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                CaptureEvent::Marker(SamplePosition(10), MarkerKind::BypassOn),
+                CaptureEvent::Gap { position: SamplePosition(10), frames: 25, reason: GapReason::Bypassed },
+                CaptureEvent::Marker(SamplePosition(35), MarkerKind::BypassOff),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_take_that_ends_bypassed_still_tells_its_gap() {
+        let (mut capture, mut captured) = capture(CONFIG);
+        block(&mut capture, 10, true);
+        block(&mut capture, 10, false);
+        capture.finish(EndReason::Stopped);
+        assert!(events(&mut captured).iter().any(|event| matches!(event, CaptureEvent::Gap { frames: 10, .. })));
+        assert_eq!(captured.counters.end_reason(), EndReason::Stopped);
+        assert!(captured.ring.is_finished());
+    }
+
+    #[test]
+    fn a_take_of_nothing_but_a_pause_leaves_no_trace() {
+        let (mut capture, mut captured) = capture(CONFIG);
+        block(&mut capture, 10, false);
+        drop(capture);
+        assert_eq!(events(&mut captured), []);
+        assert!(captured.ring.is_finished());
+    }
+
+    #[test]
+    fn events_beyond_the_ring_are_counted_and_the_block_carries_the_number() {
+        let (mut capture, mut captured) = capture(CONFIG);
+        capture.begin(8, HostNanos(1), &Observed::default(), true);
+        (0..5_000).for_each(|_| capture.midi(0, MidiKind::Message, [0xB0, 1, 2], -1, 0.0));
+        capture.end(&[[0.0; 8], [0.0; 8]]);
+        let lost = captured.counters.dropped_events();
+        assert_eq!(captured.counters.midi() + lost, 5_000);
+        let Some(CaptureEvent::Block(block)) = events(&mut captured).last().copied() else { panic!("the block's own event fits") };
+        assert_eq!(u64::from(block.lost_events), lost);
+    }
+
+    #[test]
+    fn a_long_system_exclusive_message_goes_in_parts() {
+        let (mut capture, mut captured) = capture(CONFIG);
+        let message: Vec<u8> = std::iter::once(0xF0).chain((0..150).map(|n| n % 128)).chain([0xF7]).collect();
+        capture.begin(8, HostNanos(1), &Observed::default(), true);
+        capture.sysex(2, &message);
+        capture.end(&[[0.0; 8], [0.0; 8]]);
+        let joined: Vec<u8> = events(&mut captured)
+            .iter()
+            .filter_map(|event| match event {
+                CaptureEvent::SysEx(part) => Some(part.bytes[..usize::from(part.len)].to_vec()),
+                _ => None,
+            })
+            .flatten()
+            .collect();
+        assert_eq!(joined, message);
+    }
+}

@@ -1,0 +1,111 @@
+//! The two rings between the audio thread and the uplink: one of samples, one of what happened. Both have one writer and
+//! one reader, and neither ever waits.
+
+use rtrb::{Consumer, Producer, RingBuffer};
+use send_learn_protocol::record::{Automation, GapReason, MarkerKind, MidiKind, Transport};
+use send_learn_protocol::units::{HostNanos, SamplePosition};
+
+/// Bytes of a system exclusive message that one event carries.
+pub const SYSEX_PART: usize = 64;
+
+/// What the audio thread tells the uplink, in the order in which it happened.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum CaptureEvent {
+    /// A piece of audio: its samples are in the sample ring, channel after channel. What happened within it came before.
+    Block(BlockEvent),
+    /// A MIDI message or note expression.
+    Midi(MidiMessage),
+    /// Bytes of a system exclusive message.
+    SysEx(SysExPart),
+    /// The transport, on a change and once a second.
+    Transport(Transport),
+    /// A parameter's new value.
+    Automation(Automation),
+    /// A note at a position.
+    Marker(SamplePosition, MarkerKind),
+    /// Frames that were not captured.
+    Gap {
+        /// The first of them.
+        position: SamplePosition,
+        /// How many.
+        frames: u64,
+        /// Why.
+        reason: GapReason,
+    },
+}
+
+/// One call of `process()`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BlockEvent {
+    /// Where it begins.
+    pub position: SamplePosition,
+    /// Frames, above 0.
+    pub frames: u32,
+    /// When the host handed it over.
+    pub host: HostNanos,
+    /// The host's playhead at its begin, in samples.
+    pub playhead: Option<i64>,
+    /// Events within it that were lost because there were more than the ring holds.
+    pub lost_events: u32,
+}
+
+/// A MIDI event of fixed size; fields as in [`send_learn_protocol::record::MidiEvent`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MidiMessage {
+    /// Where it happens.
+    pub position: SamplePosition,
+    /// [`MidiKind::Message`] or [`MidiKind::NoteExpression`].
+    pub kind: MidiKind,
+    /// Status and data bytes.
+    pub bytes: [u8; 3],
+    /// The host's note identity, or -1.
+    pub note_id: i32,
+    /// The value in the host's full resolution.
+    pub value: f64,
+}
+
+/// A part of a system exclusive message.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SysExPart {
+    /// Where the message happens.
+    pub position: SamplePosition,
+    /// Whether it is the last part.
+    pub last: bool,
+    /// How many of `bytes` count.
+    pub len: u8,
+    /// The bytes.
+    pub bytes: [u8; SYSEX_PART],
+}
+
+/// The audio thread's end.
+#[derive(Debug)]
+pub struct RingWriter {
+    /// Samples, channel after channel within a block.
+    pub samples: Producer<f32>,
+    /// Events; an audio block's samples are in `samples` before its event is here.
+    pub events: Producer<CaptureEvent>,
+}
+
+/// The uplink's end.
+#[derive(Debug)]
+pub struct RingReader {
+    /// Samples, channel after channel within a block.
+    pub samples: Consumer<f32>,
+    /// Events.
+    pub events: Consumer<CaptureEvent>,
+}
+
+impl RingReader {
+    /// Whether the audio thread's end is gone and everything it wrote has been read.
+    pub fn is_finished(&self) -> bool {
+        // Order matters: once the writer is seen to be gone, nothing can be added behind the second question.
+        self.events.is_abandoned() && self.events.is_empty()
+    }
+}
+
+/// Rings for `samples` samples and `events` events.
+pub fn ring(samples: usize, events: usize) -> (RingWriter, RingReader) {
+    let (sample_writer, sample_reader) = RingBuffer::new(samples);
+    let (event_writer, event_reader) = RingBuffer::new(events);
+    (RingWriter { samples: sample_writer, events: event_writer }, RingReader { samples: sample_reader, events: event_reader })
+}

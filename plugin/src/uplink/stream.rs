@@ -1,0 +1,228 @@
+//! One stream within the uplink: where it goes, and its takes, the older ones of which may still owe data.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use send_learn_protocol::sender::SenderState;
+use send_learn_protocol::units::{HostNanos, SessionId};
+
+use super::take::Take;
+use crate::address::AddressError;
+use crate::report::{LinkState, Report};
+use crate::socket::{Sent, Sockets};
+
+/// How often windows are told.
+const REPORT_INTERVAL: Duration = Duration::from_millis(30);
+
+/// A datagram that the system had no room for is tried again after this.
+const BUSY_PAUSE: Duration = Duration::from_millis(1);
+
+/// Datagrams sent for one take before others have their turn.
+const SEND_BATCH: usize = 128;
+
+/// Where datagrams go.
+#[derive(Clone, Debug)]
+pub(super) enum Target {
+    /// The name is being looked up.
+    Resolving,
+    /// Here.
+    Known(SocketAddr),
+    /// Nowhere.
+    Failed(AddressError),
+}
+
+#[derive(Debug)]
+pub(super) struct Stream {
+    pub(super) target: Target,
+    /// Grows with each new address, so that a late answer to an older question is known.
+    pub(super) generation: u64,
+    pub(super) released: bool,
+    takes: Vec<Take>,
+    report: Arc<Mutex<Report>>,
+    report_due: HostNanos,
+    /// A datagram that the system had no room for.
+    waiting: Option<Vec<u8>>,
+    problem: String,
+}
+
+impl Stream {
+    pub(super) fn new(report: Arc<Mutex<Report>>) -> Self {
+        Self {
+            target: Target::Resolving,
+            generation: 0,
+            released: false,
+            takes: Vec::new(),
+            report,
+            report_due: HostNanos(0),
+            waiting: None,
+            problem: String::new(),
+        }
+    }
+
+    pub(super) fn add(&mut self, take: Take) {
+        self.takes.push(take);
+    }
+
+    pub(super) fn set_target(&mut self, now: HostNanos, target: Target) {
+        self.target = target;
+        self.waiting = None;
+        self.reconnect(now);
+    }
+
+    pub(super) fn reconnect(&mut self, now: HostNanos) {
+        self.problem.clear();
+        self.takes.iter_mut().filter_map(|take| take.sender.as_mut()).for_each(|sender| sender.reconnect(now));
+    }
+
+    pub(super) fn rename(&mut self, now: HostNanos, name: &str) {
+        self.takes.iter_mut().for_each(|take| take.rename(now, name));
+    }
+
+    /// Hands a datagram to the take whose session it bears. False when there is none here.
+    pub(super) fn handle_datagram(&mut self, now: HostNanos, from: SocketAddr, session: SessionId, datagram: &[u8]) -> bool {
+        let expected = matches!(self.target, Target::Known(address) if address == from);
+        let mut senders = self.takes.iter_mut().filter_map(|take| take.sender.as_mut());
+        let Some(sender) = senders.find(|sender| expected && sender.session() == session) else { return false };
+        sender.handle_datagram(now, datagram);
+        true
+    }
+
+    /// Does what is due: ring to log, timers, sending.
+    pub(super) fn work(&mut self, now: HostNanos, sockets: &mut Sockets) {
+        for take in &mut self.takes {
+            take.drain(now);
+            let Some(sender) = &mut take.sender else { continue };
+            if sender.poll_timeout().is_some_and(|due| due <= now) {
+                sender.handle_timeout(now);
+            }
+            // States say it all; events are only taken so that they do not pile up.
+            while sender.poll_event().is_some() {}
+        }
+        if let Target::Known(to) = self.target {
+            self.send(now, to, sockets);
+        }
+        if now >= self.report_due {
+            self.report_due = now.after(REPORT_INTERVAL);
+            self.publish(now);
+        }
+    }
+
+    /// When there is something to do again.
+    pub(super) fn due(&self, now: HostNanos) -> Option<HostNanos> {
+        let mut due: Option<HostNanos> = self.waiting.as_ref().map(|_| now.after(BUSY_PAUSE));
+        let known = matches!(self.target, Target::Known(_)) && self.waiting.is_none();
+        for take in &self.takes {
+            let timeout = take.sender.as_ref().filter(|_| known).and_then(|sender| sender.poll_timeout());
+            due = [due, timeout, take.due(now)].into_iter().flatten().min();
+        }
+        due
+    }
+
+    /// Whether everything captured is durable.
+    pub(super) fn is_idle(&self) -> bool {
+        self.takes.iter().all(Take::is_over)
+    }
+
+    /// Whether a receiver is taking what is owed.
+    pub(super) fn is_draining(&self) -> bool {
+        self.takes.iter().any(|take| !take.is_over() && take.is_connected())
+    }
+
+    fn send(&mut self, now: HostNanos, to: SocketAddr, sockets: &mut Sockets) {
+        let mut datagram = match self.waiting.take() {
+            Some(datagram) => match self.emit(to, datagram, sockets) {
+                Some(buffer) => buffer,
+                None => return,
+            },
+            None => Vec::new(),
+        };
+        for index in 0..self.takes.len() {
+            for _ in 0..SEND_BATCH {
+                let Some(sender) = &mut self.takes[index].sender else { break };
+                if !sender.poll_transmit(now, &mut datagram) {
+                    break;
+                }
+                match self.emit(to, datagram, sockets) {
+                    Some(buffer) => datagram = buffer,
+                    None => return,
+                }
+            }
+        }
+    }
+
+    /// Sends one datagram; gives its buffer back, or keeps it until the system has room.
+    fn emit(&mut self, to: SocketAddr, datagram: Vec<u8>, sockets: &mut Sockets) -> Option<Vec<u8>> {
+        match sockets.send(to, &datagram) {
+            Sent::Done => {}
+            Sent::Busy => {
+                self.waiting = Some(datagram);
+                return None;
+            }
+            Sent::Failed(error) => self.problem = format!("cannot send to {to}: {error}"),
+        }
+        Some(datagram)
+    }
+
+    fn publish(&mut self, now: HostNanos) {
+        let mut report = Report { problem: self.problem.clone(), ..Report::default() };
+        let last = self.takes.len().checked_sub(1);
+        for (index, take) in self.takes.iter_mut().enumerate() {
+            let (lag, durable) = take.durability(now);
+            report.owed += take.owed();
+            report.lag = report.lag.max(lag);
+            if Some(index) == last {
+                report.durable = durable;
+                describe(take, &mut report);
+            } else {
+                report.older_takes += 1;
+            }
+        }
+        match &self.target {
+            Target::Resolving => report.link = LinkState::Resolving,
+            Target::Known(address) => report.address = Some(*address),
+            Target::Failed(error) => {
+                report.link = LinkState::Failed;
+                report.problem = error.to_string();
+            }
+        }
+        if let LinkState::Refused(reason) = report.link {
+            report.problem = reason.to_string();
+        } else if report.link == LinkState::Connected {
+            report.problem.clear();
+        }
+        *self.report.lock() = report;
+        let kept = self.takes.len().saturating_sub(1);
+        let mut index = 0;
+        self.takes.retain(|take| {
+            index += 1;
+            !take.is_over() || (index > kept && !self.released)
+        });
+    }
+}
+
+fn describe(take: &mut Take, report: &mut Report) {
+    let counters = &take.captured.counters;
+    report.running = take.is_running();
+    report.paused = report.running && counters.paused();
+    report.position = counters.position();
+    report.blocks = counters.blocks();
+    report.midi = counters.midi();
+    report.dropped = counters.dropped_blocks() + counters.dropped_events();
+    report.peak = take.assembler.take_peak();
+    let Some(sender) = &take.sender else { return };
+    let stats = sender.stats();
+    report.link = match sender.state() {
+        SenderState::Connecting => LinkState::Connecting,
+        SenderState::Connected | SenderState::Closing => LinkState::Connected,
+        SenderState::Refused(reason) => LinkState::Refused(reason),
+        SenderState::Finished => LinkState::Finished,
+    };
+    report.datagrams = stats.datagrams;
+    report.bytes = stats.bytes;
+    report.repaired = stats.repaired + stats.repeats;
+    report.lost_entries = stats.dropped_entries;
+    report.loss = stats.loss;
+    report.round_trip = stats.round_trip;
+}

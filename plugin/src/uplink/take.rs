@@ -1,0 +1,165 @@
+//! One take within the uplink: its rings, its log, and its sender.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use send_learn_protocol::packet::hello::{Description, PropertyKey};
+use send_learn_protocol::record::{End, Property, Record};
+use send_learn_protocol::sender::{SendMode, Sender, SenderConfig, SenderState};
+use send_learn_protocol::units::{HostNanos, SamplePosition, SourceNumber};
+
+use crate::assemble::Assembler;
+use crate::capture::Captured;
+use crate::clock;
+
+/// How soon after a block is due the ring is looked at.
+const MARGIN: Duration = Duration::from_micros(150);
+
+/// How often the ring of a take that is not in real time is looked at.
+const PATIENT_INTERVAL: Duration = Duration::from_millis(1);
+
+/// The shortest and the longest sleep when a block is overdue; in between, half of the time that it is late.
+const OVERDUE_SHORTEST: Duration = Duration::from_micros(300);
+const OVERDUE_LONGEST: Duration = Duration::from_millis(20);
+
+/// How often it is noted how far the log is, to tell the lag of durability.
+const MARK_INTERVAL: Duration = Duration::from_millis(50);
+
+/// What a take is.
+#[derive(Clone, Debug)]
+pub struct TakeConfig {
+    /// Stream, take, names, rate, layout. The times of its begin are filled in when the first block comes.
+    pub description: Description,
+    /// Numbers and names of the parameters that automation records use.
+    pub parameters: Vec<(u32, String)>,
+    /// Whether the take is born in real time.
+    pub mode: SendMode,
+}
+
+/// How far the log was at a time.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    time: HostNanos,
+    next: SourceNumber,
+    position: SamplePosition,
+}
+
+#[derive(Debug)]
+pub(super) struct Take {
+    config: TakeConfig,
+    pub(super) captured: Captured,
+    pub(super) assembler: Assembler,
+    pub(super) sender: Option<Sender>,
+    ended: bool,
+    marks: VecDeque<Mark>,
+    durable: SamplePosition,
+}
+
+impl Take {
+    pub(super) fn new(config: TakeConfig, captured: Captured) -> Self {
+        let assembler = Assembler::new(captured.config);
+        Self { config, captured, assembler, sender: None, ended: false, marks: VecDeque::new(), durable: SamplePosition(0) }
+    }
+
+    /// Moves what the ring holds into the log. The log begins with the first block: an activation in which nothing was
+    /// played leaves nothing.
+    pub(super) fn drain(&mut self, now: HostNanos) {
+        if self.ended || (self.sender.is_none() && self.captured.ring.events.is_empty()) {
+            return;
+        }
+        // Asked before draining: what is written after this is seen next time.
+        let finished = self.captured.ring.events.is_abandoned();
+        let sender = match &mut self.sender {
+            Some(sender) => sender,
+            None => {
+                let mut sender = begin(&self.config, self.captured.counters.started(), now);
+                let parameters = self.config.parameters.iter().map(|(number, name)| (*number, name.as_str()));
+                self.assembler.begin(&mut sender, parameters);
+                self.sender.insert(sender)
+            }
+        };
+        self.assembler.drain(now, &mut self.captured, sender);
+        if finished && self.captured.ring.is_finished() {
+            let position = self.captured.counters.position();
+            self.assembler.finish(now, position, sender);
+            sender.finish(now, End { position, reason: self.captured.counters.end_reason() });
+            self.ended = true;
+        }
+        self.mark(now);
+    }
+
+    /// Whether nothing is left to do: all is durable, or there never was anything.
+    pub(super) fn is_over(&self) -> bool {
+        match &self.sender {
+            Some(sender) => sender.state() == SenderState::Finished,
+            None => self.captured.ring.is_finished(),
+        }
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        !self.ended && !self.captured.ring.events.is_abandoned()
+    }
+
+    /// Whether a receiver is there to take what is owed.
+    pub(super) fn is_connected(&self) -> bool {
+        self.sender.as_ref().is_some_and(|s| matches!(s.state(), SenderState::Connected | SenderState::Closing))
+    }
+
+    /// Gives the stream a new name, from now on.
+    pub(super) fn rename(&mut self, now: HostNanos, name: &str) {
+        self.config.description.set_property(PropertyKey::NAME, name);
+        if let Some(sender) = self.sender.as_mut().filter(|_| !self.ended) {
+            sender.push(&Record::Property(Property { key: PropertyKey::NAME.0, text: name }));
+            sender.flush(now);
+        }
+    }
+
+    /// When the ring is to be looked at again.
+    pub(super) fn due(&self, now: HostNanos) -> Option<HostNanos> {
+        if self.ended {
+            return None;
+        }
+        if self.captured.config.patient {
+            return Some(now.after(PATIENT_INTERVAL));
+        }
+        let Some(due) = self.assembler.due().map(|due| due.after(MARGIN)) else { return Some(now.after(OVERDUE_LONGEST)) };
+        let late = now.since(due);
+        Some(due.max(now.after((late / 2).clamp(OVERDUE_SHORTEST, OVERDUE_LONGEST))))
+    }
+
+    /// Entries that are not durable yet.
+    pub(super) fn owed(&self) -> u64 {
+        self.sender.as_ref().map_or(0, |sender| sender.stats().entries.saturating_sub(sender.stats().durable.0))
+    }
+
+    /// How long ago the oldest entry was written that is not durable, and the position before which all is.
+    pub(super) fn durability(&mut self, now: HostNanos) -> (Duration, SamplePosition) {
+        let Some(sender) = &self.sender else { return (Duration::ZERO, SamplePosition(0)) };
+        let durable = sender.stats().durable;
+        while let Some(mark) = self.marks.front().filter(|mark| mark.next <= durable) {
+            self.durable = mark.position;
+            self.marks.pop_front();
+        }
+        if self.owed() == 0 {
+            self.durable = if self.ended { self.captured.counters.position() } else { self.durable };
+            return (Duration::ZERO, self.durable);
+        }
+        (self.marks.front().map_or(Duration::ZERO, |mark| now.since(mark.time)), self.durable)
+    }
+
+    fn mark(&mut self, now: HostNanos) {
+        let Some(sender) = &self.sender else { return };
+        let next = SourceNumber(sender.stats().entries);
+        if self.marks.back().is_none_or(|mark| mark.next < next && now.since(mark.time) >= MARK_INTERVAL) {
+            self.marks.push_back(Mark { time: now, next, position: self.captured.counters.position() });
+        }
+    }
+}
+
+fn begin(config: &TakeConfig, started: HostNanos, now: HostNanos) -> Sender {
+    let mut description = config.description.clone();
+    description.started = started;
+    description.started_unix_nanos = clock::unix_nanos().saturating_sub(now.since(started).as_nanos() as u64);
+    let (seed, _) = uuid::Uuid::new_v4().as_u64_pair();
+    Sender::new(SenderConfig { mode: config.mode, ..SenderConfig::default() }, description, seed, now)
+}
