@@ -11,11 +11,11 @@ const DEPTH: u8 = 2;
 const FIRST: u8 = 2;
 
 /// Weight of a new sample of the loss. Falls slowly, so that one quiet second does not strip the protection.
-const RISE: f64 = 0.3;
+const RISE: f64 = 0.2;
 const FALL: f64 = 0.02;
 
 /// Samples of fewer datagrams wait for more.
-const SAMPLE: u64 = 16;
+const SAMPLE: u64 = 64;
 
 /// Chooses the parity count.
 #[derive(Clone, Debug, Default)]
