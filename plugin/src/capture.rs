@@ -260,6 +260,11 @@ impl Capture {
         self.advance(block.frames);
     }
 
+    /// Whether the block that has begun is being captured.
+    pub fn is_open(&self) -> bool {
+        self.block.is_some()
+    }
+
     /// The take's sample counter: where the next block begins.
     pub fn position(&self) -> SamplePosition {
         SamplePosition(self.position)

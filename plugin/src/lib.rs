@@ -1,11 +1,16 @@
-//! Everything of Send Learn that runs on the studio machine.
-
-#![forbid(unsafe_code)]
+#![doc = include_str!("../README.md")]
 
 pub mod address;
 pub mod assemble;
 pub mod capture;
 pub mod clock;
+pub mod editor;
+mod export;
+pub mod identity;
+pub mod instance;
+pub mod midi;
+pub mod params;
+pub mod plugin;
 pub mod report;
 pub mod ring;
 pub mod socket;

@@ -1,0 +1,70 @@
+//! The stream's state as a colour and words.
+
+use egui::Color32;
+
+use super::theme;
+use crate::instance::Instance;
+use crate::report::{LinkState, Report};
+
+/// What the head of the window says.
+pub(super) struct Headline {
+    pub(super) color: Color32,
+    pub(super) words: String,
+    pub(super) detail: String,
+}
+
+impl Headline {
+    fn new(color: Color32, words: &str, detail: impl Into<String>) -> Self {
+        Self { color, words: words.to_owned(), detail: detail.into() }
+    }
+}
+
+pub(super) fn headline(instance: &Instance, report: Option<&Report>) -> Headline {
+    let trouble = instance.trouble();
+    if !trouble.is_empty() {
+        return Headline::new(theme::BAD, "Cannot send", trouble);
+    }
+    if instance.skips_offline() {
+        let detail = "This is an offline render. \"Capture offline renders\" would record it too.";
+        return Headline::new(theme::QUIET, "Not recording: offline render", detail);
+    }
+    let Some(report) = report else {
+        return Headline::new(theme::QUIET, "Waiting for audio", "Recording begins by itself when the host plays.");
+    };
+    if report.paused {
+        let words = if instance.params.bypass.value() { "Not recording: bypassed" } else { "Not recording: capture is off" };
+        return Headline::new(theme::WARN, words, "Audio and MIDI pass through as always.");
+    }
+    let at = report.address.map_or_else(|| instance.server(), |address| address.to_string());
+    match report.link {
+        LinkState::Idle => Headline::new(theme::QUIET, "Waiting for audio", "Recording begins by itself when the host plays."),
+        LinkState::Resolving => Headline::new(theme::WARN, "Looking for the receiver", format!("Looking up {at}")),
+        LinkState::Connecting => {
+            let kept = if report.lost_entries > 0 {
+                "Memory is full: the oldest part was lost."
+            } else {
+                "Nothing is lost: it is kept here and sent later."
+            };
+            let detail = if report.problem.is_empty() { format!("Nothing answers at {at}. {kept}") } else { report.problem.clone() };
+            Headline::new(theme::BAD, "Receiver not found", detail)
+        }
+        LinkState::Connected if report.dropped > 0 || report.lost_entries > 0 => {
+            let detail = format!("{} blocks or events were dropped. The recording says which.", report.dropped + report.lost_entries);
+            Headline::new(theme::WARN, "Recording, with gaps", detail)
+        }
+        LinkState::Connected if report.running => {
+            Headline::new(theme::GOOD, "Recording everything", format!("to {at}, {}", durable(report)))
+        }
+        LinkState::Connected => Headline::new(theme::GOOD, "Sending the rest", format!("to {at}")),
+        LinkState::Refused(_) => Headline::new(theme::BAD, "The receiver declined", report.problem.clone()),
+        LinkState::Finished => Headline::new(theme::QUIET, "Saved", "Everything that was played is on the receiver's disk."),
+        LinkState::Failed => Headline::new(theme::BAD, "Cannot send", report.problem.clone()),
+    }
+}
+
+fn durable(report: &Report) -> String {
+    match report.lag.as_secs_f64() {
+        lag if lag > 0.0 => format!("on disk {lag:.1} s after it is played"),
+        _ => "all of it on disk".to_owned(),
+    }
+}

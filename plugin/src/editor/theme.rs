@@ -1,0 +1,43 @@
+//! Colours and sizes of the window.
+
+use egui::{Color32, CornerRadius, FontFamily, FontId, Margin, Stroke, TextStyle, Visuals};
+
+pub(super) const GOOD: Color32 = Color32::from_rgb(64, 201, 124);
+pub(super) const WARN: Color32 = Color32::from_rgb(240, 178, 62);
+pub(super) const BAD: Color32 = Color32::from_rgb(235, 87, 87);
+pub(super) const QUIET: Color32 = Color32::from_rgb(140, 148, 163);
+pub(super) const ACCENT: Color32 = Color32::from_rgb(86, 156, 240);
+pub(super) const BACKGROUND: Color32 = Color32::from_rgb(24, 27, 33);
+pub(super) const CARD: Color32 = Color32::from_rgb(33, 37, 45);
+pub(super) const DARK: Color32 = Color32::from_rgb(16, 18, 23);
+pub(super) const TEXT: Color32 = Color32::from_rgb(228, 231, 237);
+
+/// Makes `context` look like this.
+pub(super) fn apply(context: &egui::Context) {
+    let mut visuals = Visuals::dark();
+    visuals.panel_fill = BACKGROUND;
+    visuals.extreme_bg_color = DARK;
+    visuals.override_text_color = Some(TEXT);
+    visuals.selection.bg_fill = ACCENT.gamma_multiply(0.5);
+    for widget in [&mut visuals.widgets.inactive, &mut visuals.widgets.hovered, &mut visuals.widgets.active] {
+        widget.corner_radius = CornerRadius::same(5);
+    }
+    visuals.widgets.inactive.weak_bg_fill = Color32::from_rgb(52, 58, 70);
+    visuals.widgets.inactive.bg_stroke = Stroke::NONE;
+    visuals.widgets.hovered.weak_bg_fill = Color32::from_rgb(66, 74, 89);
+    context.set_visuals(visuals);
+    context.all_styles_mut(|style| {
+        style.spacing.item_spacing = egui::vec2(8.0, 8.0);
+        style.spacing.button_padding = egui::vec2(12.0, 5.0);
+        let font = |size| FontId::new(size, FontFamily::Proportional);
+        style.text_styles.insert(TextStyle::Heading, font(19.0));
+        style.text_styles.insert(TextStyle::Body, font(13.5));
+        style.text_styles.insert(TextStyle::Button, font(13.5));
+        style.text_styles.insert(TextStyle::Small, font(11.5));
+    });
+}
+
+/// A panel within the window.
+pub(super) fn card() -> egui::Frame {
+    egui::Frame::new().fill(CARD).corner_radius(CornerRadius::same(8)).inner_margin(Margin::symmetric(14, 11))
+}
