@@ -6,9 +6,13 @@
 //! shows everything live.
 #![deny(unsafe_code)]
 
+pub mod archive;
+pub mod assembly;
 pub mod clock;
 pub mod journal;
 pub mod queue;
 pub mod ranges;
+pub mod recorder;
 pub mod store;
+pub mod take;
 pub mod timeline;

@@ -1,0 +1,177 @@
+//! The archive thread: reads journals in log order and makes HDF5 files of them. It alone calls HDF5 while the receiver runs,
+//! and it may be as slow as the disk is: what waits for it waits in the journals.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use send_learn_protocol::units::TakeId;
+
+use crate::assembly::{Advance, Assembly};
+use crate::journal::Position;
+use crate::queue::Queue;
+use crate::recorder;
+use crate::take::{State, Take};
+
+/// Bytes of journal that one take may use before the next has its turn.
+const TURN: usize = 4 << 20;
+
+/// Files are made readable up to date this often.
+const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
+
+/// After a failed write the file is made anew from the journal, but not sooner than this.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// How far a take is, shared between threads.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// The end of the durable journal: segment in the upper 24 bits, offset in the lower 40.
+    mark: AtomicU64,
+    /// Frames that are in parts, or wait for their chunk to fill.
+    pub frames: AtomicU64,
+    /// Frames that are missing from them.
+    pub gap_frames: AtomicU64,
+    /// Blocks without the checksum that their sender stated.
+    pub crc_mismatches: AtomicU64,
+}
+
+impl Progress {
+    /// Says how far the journal is durable.
+    pub fn set_mark(&self, position: Position) {
+        self.mark.store(u64::from(position.segment) << 40 | position.offset, Ordering::Release);
+    }
+
+    /// How far the journal is durable.
+    pub fn mark(&self) -> Position {
+        let mark = self.mark.load(Ordering::Acquire);
+        Position { segment: (mark >> 40) as u32, offset: mark & ((1 << 40) - 1) }
+    }
+}
+
+/// What the archive is told.
+#[derive(Debug)]
+pub enum Command {
+    /// A take begins or goes on.
+    Follow {
+        /// Which.
+        id: TakeId,
+        /// Its folder.
+        folder: PathBuf,
+        /// What is known of it.
+        take: Take,
+        /// How far its journal is.
+        progress: Arc<Progress>,
+    },
+    /// A take's sender is away: close its part. Its journal is not written any more.
+    Interrupt {
+        /// Which.
+        id: TakeId,
+    },
+    /// End the thread. All takes have been interrupted before.
+    Stop,
+}
+
+/// Runs until [`Command::Stop`]. `reports` hears of every take that was closed.
+pub fn run(commands: &Queue<Command>, reports: &Queue<recorder::Command>) {
+    let mut takes: HashMap<TakeId, Follow> = HashMap::new();
+    let mut busy = false;
+    loop {
+        for command in commands.drain(if busy { Duration::ZERO } else { FLUSH_INTERVAL / 2 }) {
+            match command {
+                Command::Follow { id, folder, take, progress } => {
+                    takes.insert(id, Follow::new(Assembly::new(id, folder, take, progress)));
+                }
+                Command::Interrupt { id } => {
+                    if let Some(follow) = takes.remove(&id) {
+                        let take = follow.interrupt();
+                        reports.push(recorder::Command::Archived { id, take: Box::new(take) });
+                    }
+                }
+                Command::Stop => return,
+            }
+        }
+        busy = false;
+        let mut ended = Vec::new();
+        for (id, follow) in &mut takes {
+            match follow.turn() {
+                Turn::More => busy = true,
+                Turn::Idle => {}
+                Turn::Closed => ended.push(*id),
+            }
+        }
+        for id in ended {
+            if let Some(follow) = takes.remove(&id) {
+                reports.push(recorder::Command::Archived { id, take: Box::new(follow.assembly.into_take()) });
+            }
+        }
+    }
+}
+
+/// A take that is being archived, and when it is looked after next.
+struct Follow {
+    assembly: Assembly,
+    flushed: Instant,
+    retry: Option<Instant>,
+}
+
+enum Turn {
+    More,
+    Idle,
+    Closed,
+}
+
+impl Follow {
+    fn new(assembly: Assembly) -> Self {
+        Self { assembly, flushed: Instant::now(), retry: None }
+    }
+
+    fn turn(&mut self) -> Turn {
+        if self.retry.is_some_and(|at| Instant::now() < at) {
+            return Turn::Idle;
+        }
+        self.retry = None;
+        let advanced = self.assembly.advance(TURN).and_then(|advance| {
+            if advance == Advance::Ended {
+                self.assembly.complete()?;
+            } else if self.flushed.elapsed() >= FLUSH_INTERVAL {
+                self.flushed = Instant::now();
+                self.assembly.flush()?;
+            }
+            Ok(advance)
+        });
+        match advanced {
+            Ok(Advance::More) => Turn::More,
+            Ok(Advance::CaughtUp) => Turn::Idle,
+            Ok(Advance::Ended) => Turn::Closed,
+            Err(error) => {
+                tracing::error!(
+                    "{error}. The recording's file will be made again from its journal in {} s; nothing is lost. Look at the disk.",
+                    RETRY.as_secs()
+                );
+                self.assembly.restart();
+                self.retry = Some(Instant::now() + RETRY);
+                Turn::Idle
+            }
+        }
+    }
+
+    /// Brings the take as far as its journal is, and closes its part.
+    fn interrupt(mut self) -> Take {
+        let close = |assembly: &mut Assembly| loop {
+            match assembly.advance(usize::MAX)? {
+                Advance::More => {}
+                Advance::CaughtUp => return assembly.interrupt(),
+                Advance::Ended => return assembly.complete(),
+            }
+        };
+        if let Err(error) = close(&mut self.assembly) {
+            tracing::error!("{error}. The recording could not be closed; it is made again from its journal at the next start.");
+            let mut take = self.assembly.into_take();
+            take.state = State::Open;
+            return take;
+        }
+        self.assembly.into_take()
+    }
+}

@@ -1,0 +1,370 @@
+//! One take on its way from journal to HDF5: puts entries in order, places their records, writes and closes parts.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use send_learn_protocol::packet::close::GoneReason;
+use send_learn_protocol::packet::hello::Description;
+use send_learn_protocol::record::{EndReason, Record, records};
+use send_learn_protocol::units::TakeId;
+
+use crate::archive::Progress;
+use crate::journal::{Follower, Frame, Journal, JournalError, Location, Position, read_at, remove_segments, segments, sync_folder};
+use crate::store::layout::{ParameterRow, fixed};
+use crate::store::verify::verify;
+use crate::store::writer::Part;
+use crate::store::{PartWriter, StoreError};
+use crate::take::{ClosedPart, Resume, State, Take, TakeError};
+use crate::timeline::{Batch, Came, Timeline};
+
+/// The most parameters whose names are carried from part to part.
+const MAX_PARAMETERS: usize = 4_096;
+
+/// Bytes copied to a new journal between two syncs.
+const COPY: usize = 4 << 20;
+
+/// Why a take cannot be archived, for now.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AssemblyError {
+    /// The journal cannot be read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The part cannot be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The take's folder cannot be written.
+    #[error(transparent)]
+    Take(#[from] TakeError),
+}
+
+/// How far [`Assembly::advance`] came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Advance {
+    /// There is more to read at once.
+    More,
+    /// All that is durable and in order is taken.
+    CaughtUp,
+    /// The log's end was reached.
+    Ended,
+}
+
+/// A take being assembled.
+#[derive(Debug)]
+pub struct Assembly {
+    id: TakeId,
+    folder: PathBuf,
+    progress: Arc<Progress>,
+    follower: Follower,
+    /// Entries beyond the one that is next.
+    beyond: BTreeMap<u64, Location>,
+    /// Ranges that are gone: begin to end, and why.
+    gone: BTreeMap<u64, (u64, GoneReason)>,
+    writing: Writing,
+}
+
+/// The part that is being written, and what leads to it.
+#[derive(Debug)]
+struct Writing {
+    folder: PathBuf,
+    take: Take,
+    description: Description,
+    progress: Arc<Progress>,
+    timeline: Timeline,
+    part: Option<PartWriter>,
+    /// The next entry, and how many of its records were taken before.
+    next: u64,
+    skip: usize,
+    /// Where the part would end if it ended now.
+    sealed: Resume,
+}
+
+impl Assembly {
+    /// A take that goes on where its closed parts end. A part that an earlier life left open is discarded: the journal has
+    /// all of it.
+    pub fn new(id: TakeId, folder: PathBuf, take: Take, progress: Arc<Progress>) -> Self {
+        let part = folder.join(format!("{}.part", take.part_file(take.next_part())));
+        if fs::remove_file(&part).is_ok() {
+            tracing::info!(path = %part.display(), "an unfinished file is made again from its journal");
+        }
+        Self {
+            id,
+            follower: Follower::new(&folder, id, take.resume.segment),
+            beyond: BTreeMap::new(),
+            gone: BTreeMap::new(),
+            writing: Writing::new(folder.clone(), take, Arc::clone(&progress)),
+            folder,
+            progress,
+        }
+    }
+
+    /// Begins again from the journal, after an error.
+    pub fn restart(&mut self) {
+        *self = Self::new(self.id, self.folder.clone(), self.writing.take.clone(), Arc::clone(&self.progress));
+    }
+
+    /// What is known of the take now.
+    pub fn into_take(self) -> Take {
+        self.writing.take
+    }
+
+    /// Takes what is durable and in order, about `budget` bytes of it at most.
+    ///
+    /// # Errors
+    /// [`AssemblyError`]: [`restart`](Self::restart) before the next call.
+    pub fn advance(&mut self, budget: usize) -> Result<Advance, AssemblyError> {
+        let mut used = 0;
+        let end = self.progress.mark();
+        while used < budget {
+            if self.writing.timeline.ended().is_some() {
+                return Ok(Advance::Ended);
+            }
+            if let Some(location) = self.beyond.remove(&self.writing.next) {
+                used += location.len as usize;
+                self.take_again(location)?;
+            } else if let Some((gone_end, reason)) = self.gone_at(self.writing.next) {
+                self.writing.pass_gone(gone_end, reason);
+            } else {
+                match self.follower.next(end)? {
+                    None => return Ok(Advance::CaughtUp),
+                    Some((Frame::Entry { number, arrival, arrived, entry }, location)) => {
+                        used += location.len as usize;
+                        if number.0 == self.writing.next {
+                            self.writing.take_entry(entry, Came { arrival, at: arrived })?;
+                        } else if number.0 > self.writing.next {
+                            self.beyond.insert(number.0, location);
+                        }
+                    }
+                    Some((Frame::Gone { gone, .. }, _)) => {
+                        let (first, end) = (gone.range.first.0, gone.range.end().0);
+                        let kept = self.gone.entry(first).or_insert((end, gone.reason));
+                        kept.0 = kept.0.max(end);
+                    }
+                }
+            }
+        }
+        Ok(Advance::More)
+    }
+
+    /// Brings the file on disk up to date.
+    ///
+    /// # Errors
+    /// [`AssemblyError`].
+    pub fn flush(&mut self) -> Result<(), AssemblyError> {
+        Ok(self.writing.part.as_mut().map_or(Ok(()), PartWriter::flush)?)
+    }
+
+    /// Closes the take after its last entry: checks the file, renames it, and says so in `take.json`.
+    ///
+    /// # Errors
+    /// [`AssemblyError`].
+    pub fn complete(&mut self) -> Result<(), AssemblyError> {
+        let reason = self.writing.timeline.ended().unwrap_or(EndReason::Other);
+        if self.writing.part.is_none() && self.writing.take.parts.is_empty() {
+            // A take without a single sample is a recording too.
+            self.writing.commit(Batch::default())?;
+        }
+        let sound = self.writing.close_part(end_reason_text(reason))?;
+        self.writing.take.state = if sound { State::Complete } else { State::Damaged };
+        self.writing.save_resume()?;
+        Ok(())
+    }
+
+    /// Closes the part at the end of its last whole block. The journal keeps what comes after; the rest of it is removed.
+    ///
+    /// # Errors
+    /// [`AssemblyError`].
+    pub fn interrupt(&mut self) -> Result<(), AssemblyError> {
+        let had_part = self.writing.part.is_some();
+        let sound = self.writing.close_part("interrupted")?;
+        self.writing.take.state = State::Interrupted;
+        if had_part && sound {
+            self.writing.sealed.segment = self.carry_over()?;
+            self.writing.save_resume()?;
+            let first = self.writing.take.resume.segment;
+            remove_segments(&self.writing.folder, |segment| segment < first)?;
+        } else {
+            // Not sound: the closed part stands, and so does the whole journal, for a person to look at.
+            self.writing.take.save(&self.writing.folder)?;
+        }
+        Ok(())
+    }
+
+    /// Copies the frames that no closed part holds to a new segment, and gives its number.
+    fn carry_over(&self) -> Result<u32, AssemblyError> {
+        let Writing { folder, take, sealed, .. } = &self.writing;
+        let last = segments(folder)?.last().copied().unwrap_or(take.resume.segment);
+        let mut from = Follower::new(folder, self.id, take.resume.segment);
+        let mut to = Journal::create(folder, self.id, last + 1)?;
+        while let Some((frame, _)) = from.next(Position { segment: last, offset: u64::MAX })? {
+            let needed = match frame {
+                Frame::Entry { number, .. } => number.0 >= sealed.entry,
+                Frame::Gone { gone, .. } => gone.range.end().0 > sealed.entry,
+            };
+            if needed {
+                to.append(&frame);
+            }
+            if to.pending_bytes() >= COPY {
+                to.sync()?;
+            }
+        }
+        to.sync()?;
+        Ok(last + 1)
+    }
+
+    fn take_again(&mut self, location: Location) -> Result<(), AssemblyError> {
+        let mut taken = Ok(());
+        let whole = read_at(&self.folder, location, |frame| {
+            if let Frame::Entry { entry, arrival, arrived, .. } = frame {
+                taken = self.writing.take_entry(entry, Came { arrival, at: arrived });
+            }
+        })?;
+        if !whole {
+            tracing::error!(entry = self.writing.next, "the disk gave back a journal entry damaged: its samples are missing");
+            self.writing.pass_gone(self.writing.next + 1, GoneReason::Other);
+        }
+        taken
+    }
+
+    fn gone_at(&mut self, number: u64) -> Option<(u64, GoneReason)> {
+        let (&begin, &(end, reason)) = self.gone.range(..=number).next_back()?;
+        if end <= number {
+            self.gone.remove(&begin);
+            return None;
+        }
+        Some((end, reason))
+    }
+}
+
+impl Writing {
+    fn new(folder: PathBuf, take: Take, progress: Arc<Progress>) -> Self {
+        let resume = take.resume.clone();
+        progress.frames.store(resume.frames, Ordering::Relaxed);
+        progress.gap_frames.store(0, Ordering::Relaxed);
+        Self {
+            folder,
+            // `Take::load` and `Take::new` see to it that there is one.
+            description: take.description().unwrap_or_else(|| unreachable!("a take without an identity")),
+            timeline: Timeline::new(take.channels, resume.frames),
+            take,
+            progress,
+            part: None,
+            next: resume.entry,
+            skip: resume.records,
+            sealed: resume,
+        }
+    }
+
+    fn take_entry(&mut self, entry: &[u8], came: Came) -> Result<(), AssemblyError> {
+        let mut count = 0;
+        let mut sealed = None;
+        for record in records(entry) {
+            count += 1;
+            if count <= self.skip {
+                continue;
+            }
+            if let Ok(Record::Parameter(parameter)) = &record {
+                self.note_parameter(parameter.parameter, parameter.name);
+            }
+            if self.timeline.record(record, came) {
+                let batch = self.timeline.take_batch();
+                self.commit(batch)?;
+                sealed = Some(count);
+            }
+        }
+        if let Some(records) = sealed {
+            self.sealed.frames = self.timeline.position();
+            (self.sealed.entry, self.sealed.records) = if records == count { (self.next + 1, 0) } else { (self.next, records) };
+        }
+        self.next += 1;
+        self.skip = 0;
+        Ok(())
+    }
+
+    fn pass_gone(&mut self, end: u64, reason: GoneReason) {
+        self.timeline.gone(reason, end - self.next);
+        self.next = end;
+        self.skip = 0;
+    }
+
+    fn note_parameter(&mut self, parameter: u32, name: &str) {
+        let known = &mut self.sealed.parameters;
+        if let Some((_, old)) = known.iter_mut().find(|(number, _)| *number == parameter) {
+            name.clone_into(old);
+        } else if known.len() < MAX_PARAMETERS {
+            known.push((parameter, name.to_owned()));
+        }
+    }
+
+    fn part_paths(&self) -> (PathBuf, PathBuf) {
+        let file = self.take.part_file(self.take.next_part());
+        (self.folder.join(format!("{file}.part")), self.folder.join(file))
+    }
+
+    /// Writes a batch; the part's file begins with its first one.
+    fn commit(&mut self, batch: Batch) -> Result<(), AssemblyError> {
+        let gap_frames: u64 = batch.gaps.iter().map(|gap| gap.frames).sum();
+        self.progress.gap_frames.fetch_add(gap_frames, Ordering::Relaxed);
+        self.progress.frames.store(self.timeline.position(), Ordering::Relaxed);
+        self.progress.crc_mismatches.store(self.timeline.faults().crc_mismatches, Ordering::Relaxed);
+        let part = match &mut self.part {
+            Some(part) => part,
+            None => {
+                let number = self.take.next_part();
+                let first_sample = self.take.resume.frames;
+                let mut part = PartWriter::create(&self.part_paths().0, &self.description, Part { number, first_sample })?;
+                let parameters = self.take.resume.parameters.iter();
+                let parameters = parameters.map(|(parameter, name)| ParameterRow { parameter: *parameter, name: fixed(name) });
+                part.append(Batch { parameters: parameters.collect(), ..Batch::default() })?;
+                self.part.insert(part)
+            }
+        };
+        Ok(part.append(batch)?)
+    }
+
+    /// Closes the part, if one was begun, at what is sealed; true if it passed its check.
+    fn close_part(&mut self, end_reason: &str) -> Result<bool, AssemblyError> {
+        let Some(part) = self.part.take() else { return Ok(true) };
+        let (open, closed) = self.part_paths();
+        let faults = self.timeline.faults();
+        let frames = self.sealed.frames.max(self.take.resume.frames) - self.take.resume.frames;
+        part.finish(end_reason, frames, faults)?;
+        let verdict = verify(&open)?;
+        // What the sender itself got wrong is counted already; anything more went wrong on the way to the disk.
+        let sound = verdict.crc_mismatches == faults.crc_mismatches;
+        if !sound {
+            tracing::error!(path = %closed.display(), "the file does not hold what its journal holds; the journal is kept");
+        }
+        for problem in &verdict.problems {
+            tracing::error!(path = %closed.display(), "{problem}");
+        }
+        rename(&open, &closed)?;
+        tracing::info!(path = %closed.display(), frames, end_reason, "closed");
+        let file = closed.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        self.take.parts.push(ClosedPart { file, first_sample: self.take.resume.frames, frames });
+        Ok(sound)
+    }
+
+    fn save_resume(&mut self) -> Result<(), AssemblyError> {
+        self.take.resume = self.sealed.clone();
+        Ok(self.take.save(&self.folder)?)
+    }
+}
+
+fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
+    let renamed = fs::rename(from, to).and_then(|()| to.parent().map_or(Ok(()), sync_folder));
+    renamed.map_err(|source| StoreError::Io { path: to.to_owned(), source })
+}
+
+fn end_reason_text(reason: EndReason) -> &'static str {
+    match reason {
+        EndReason::Deactivated => "deactivated",
+        EndReason::EndOfFile => "end-of-file",
+        EndReason::Stopped => "stopped",
+        EndReason::Interrupted => "interrupted",
+        _ => "other",
+    }
+}
