@@ -9,10 +9,14 @@
 pub mod archive;
 pub mod assembly;
 pub mod clock;
+pub mod health;
 pub mod journal;
 pub mod queue;
 pub mod ranges;
 pub mod recorder;
+pub mod server;
+pub mod socket;
 pub mod store;
 pub mod take;
+pub mod tap;
 pub mod timeline;

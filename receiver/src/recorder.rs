@@ -218,7 +218,7 @@ impl Recorder {
     fn run(&mut self, commands: &Queue<Command>) {
         loop {
             let waiting = self.live().any(|live| !live.is_synced());
-            let timeout = if waiting { SYNC_INTERVAL.saturating_sub(self.synced.elapsed()) } else { IDLE };
+            let timeout = if waiting { SYNC_INTERVAL.saturating_sub(self.synced.elapsed()) } else { IDLE.min(self.config.absence) };
             for command in commands.drain(timeout) {
                 self.handle(command);
             }

@@ -1,0 +1,439 @@
+//! The network loop: one thread that owns the sockets, the protocol's state machine and the tap. It never waits for a disk.
+
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use mio::{Events, Interest, Poll, Token, Waker};
+use send_learn_protocol::packet::hello::{Description, PropertyKey, Refusal};
+use send_learn_protocol::receiver::{Receiver, ReceiverConfig, ReceiverEvent};
+use send_learn_protocol::tap::Health;
+use send_learn_protocol::units::{HostNanos, ReceiverId, SessionId, TakeId};
+
+use crate::archive::Progress;
+use crate::clock;
+use crate::health::Meter;
+use crate::queue::Queue;
+use crate::recorder::{self, Command, Report};
+use crate::socket::{self, Datagrams, SocketError};
+use crate::tap::Tap;
+
+const DATAGRAMS: Token = Token(0);
+const LISTENER: Token = Token(1);
+const WAKER: Token = Token(2);
+const FIRST_VIEWER: usize = 3;
+
+/// Bytes of entries that may wait for the recorder: several seconds of 16 stereo streams.
+const QUEUE: usize = 32 << 20;
+
+/// Batches of datagrams that are read before other things have their turn.
+const BATCHES: usize = 16;
+
+/// Viewers hear how streams fare this often, ...
+const HEALTH_INTERVAL: Duration = Duration::from_millis(500);
+
+/// ... and a person at the log this often.
+const STATUS_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How a receiver is set up.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where to listen, for senders (UDP) and viewers (TCP). Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The folder for recordings; made if it is not there.
+    pub data: PathBuf,
+    /// A take whose sender is away for longer than this has its part closed; it goes on in a new one.
+    pub absence: Duration,
+    /// The most streams at once.
+    pub max_streams: usize,
+}
+
+impl Config {
+    /// The usual settings, for this address and folder.
+    pub fn new(listen: SocketAddr, data: PathBuf) -> Self {
+        Self { listen, data, absence: Duration::from_secs(60), max_streams: 256 }
+    }
+}
+
+/// Why a receiver cannot start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServerError {
+    /// It cannot listen.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    /// Another receiver records to the folder.
+    #[error("another receiver records to {data}. Stop it, or choose another folder with --data.", data = data.display())]
+    Locked {
+        /// The folder.
+        data: PathBuf,
+    },
+    /// The folder cannot be written.
+    #[error(
+        "cannot record to {data}: {source}. Choose a folder that you may write to with --data, or mend its rights.",
+        data = data.display()
+    )]
+    Data {
+        /// The folder.
+        data: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The operating system refused something else.
+    #[error("cannot start: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// A receiver that listens. [`run`](Self::run) works until it is stopped.
+pub struct Server {
+    address: SocketAddr,
+    poll: Poll,
+    datagrams: Datagrams,
+    receiver: Receiver,
+    tap: Tap,
+    commands: Queue<Command>,
+    reports: Queue<Report>,
+    recorder: Option<JoinHandle<()>>,
+    sessions: HashMap<SessionId, TakeId>,
+    streams: HashMap<TakeId, Stream>,
+    next_key: u32,
+    refused_entries: u64,
+    stop: Stop,
+    _lock: File,
+}
+
+/// A take that has a session.
+struct Stream {
+    session: SessionId,
+    description: Description,
+    /// Its number in the tap; 0 until it is accepted.
+    key: u32,
+    progress: Arc<Progress>,
+    meter: Meter,
+    health: Health,
+}
+
+/// Stops a running [`Server`], from any thread.
+#[derive(Clone)]
+pub struct Stop {
+    asked: Arc<AtomicBool>,
+    waker: Arc<Waker>,
+}
+
+impl Stop {
+    /// Asks the server to close all recordings and return.
+    pub fn stop(&self) {
+        self.asked.store(true, Ordering::Release);
+        // Cannot fail while the poll lives, and nobody needs to be woken when it does not.
+        let _ = self.waker.wake();
+    }
+}
+
+impl Server {
+    /// Locks the data folder, listens, and takes over what an earlier life left.
+    ///
+    /// # Errors
+    /// [`ServerError`]; each says what to do.
+    pub fn bind(config: &Config) -> Result<Self, ServerError> {
+        let in_data = |source| ServerError::Data { data: config.data.clone(), source };
+        fs::create_dir_all(&config.data).map_err(in_data)?;
+        let lock = lock(config)?;
+        let identity = identity(config).map_err(in_data)?;
+        let (mut datagrams, listener, address) = socket::bind(config.listen)?;
+        let poll = Poll::new()?;
+        poll.registry().register(&mut datagrams.socket, DATAGRAMS, Interest::READABLE)?;
+        let tap = Tap::new(listener, poll.registry(), LISTENER, FIRST_VIEWER)?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+        let (commands, reports) = (Queue::new(QUEUE), Queue::new(0));
+        let reporter = {
+            let (reports, waker) = (reports.clone(), Arc::clone(&waker));
+            Box::new(move |report| {
+                reports.push(report);
+                let _ = waker.wake();
+            })
+        };
+        let recorder_config =
+            recorder::Config { data: config.data.clone(), absence: config.absence, max_takes: 2 * config.max_streams };
+        let recorder = recorder::start(recorder_config, commands.clone(), reporter).map_err(in_data)?;
+        let secret = [ReceiverId::random().0, ReceiverId::random().0].concat();
+        let receiver_config = ReceiverConfig {
+            identity,
+            max_streams: config.max_streams,
+            secret: secret.try_into().unwrap_or_else(|_| unreachable!("twice 16 bytes are 32")),
+        };
+        Ok(Self {
+            address,
+            poll,
+            datagrams,
+            receiver: Receiver::new(receiver_config, clock::now()),
+            tap,
+            commands,
+            reports,
+            recorder: Some(recorder),
+            sessions: HashMap::new(),
+            streams: HashMap::new(),
+            next_key: 1,
+            refused_entries: 0,
+            stop: Stop { asked: Arc::new(AtomicBool::new(false)), waker },
+            _lock: lock,
+        })
+    }
+
+    /// Where the receiver listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A handle to stop it with.
+    pub fn stopper(&self) -> Stop {
+        self.stop.clone()
+    }
+
+    /// Works until it is stopped; then closes all recordings.
+    ///
+    /// # Errors
+    /// What the operating system says about the poll; recordings are closed then too.
+    pub fn run(mut self) -> io::Result<()> {
+        let ran = self.serve();
+        self.receiver.close_all(clock::now(), Refusal::Closing);
+        self.transmit();
+        self.commands.push(Command::Stop);
+        if self.recorder.take().is_some_and(|recorder| recorder.join().is_err()) {
+            tracing::error!("the recorder thread panicked; recordings are made again from their journals at the next start");
+        }
+        ran
+    }
+
+    fn serve(&mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(64);
+        let start = clock::now();
+        let (mut next_health, mut next_status) = (start.after(HEALTH_INTERVAL), start.after(STATUS_INTERVAL));
+        let mut more = false;
+        while !self.stop.asked.load(Ordering::Acquire) {
+            let now = clock::now();
+            let due = self.receiver.poll_timeout().map_or(next_health, |due| due.min(next_health));
+            let timeout = if more { Duration::ZERO } else { due.since(now) };
+            match self.poll.poll(&mut events, Some(timeout)) {
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+                _ => {}
+            }
+            for event in &events {
+                match event.token() {
+                    DATAGRAMS => more = true,
+                    LISTENER => self.tap.accept(clock::now(), self.poll.registry()),
+                    WAKER => {}
+                    Token(viewer) => self.tap.serve(viewer, self.poll.registry()),
+                }
+            }
+            more = more && self.receive();
+            for report in self.reports.drain(Duration::ZERO) {
+                self.on_report(report);
+            }
+            let now = clock::now();
+            self.receiver.handle_timeout(now);
+            self.drain_events(now);
+            self.transmit();
+            if now >= next_health {
+                next_health = now.after(HEALTH_INTERVAL);
+                self.send_health(now);
+            }
+            if now >= next_status {
+                next_status = now.after(STATUS_INTERVAL);
+                self.log_status();
+            }
+            self.tap.flush(self.poll.registry());
+        }
+        Ok(())
+    }
+
+    /// Reads datagrams; true when there may be more.
+    fn receive(&mut self) -> bool {
+        for _ in 0..BATCHES {
+            let now = clock::now();
+            let receiver = &mut self.receiver;
+            match self.datagrams.receive(|from, datagram| receiver.handle_datagram(now, from, datagram)) {
+                Ok(()) => self.drain_events(now),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+                // The network's complaints about an earlier datagram come this way.
+                Err(error) => tracing::debug!(%error, "receive"),
+            }
+        }
+        true
+    }
+
+    fn transmit(&mut self) {
+        let mut datagram = Vec::new();
+        let now = clock::now();
+        while let Some(to) = self.receiver.poll_transmit(now, &mut datagram) {
+            self.datagrams.send(to, &datagram);
+        }
+    }
+
+    fn drain_events(&mut self, now: HostNanos) {
+        while let Some(event) = self.receiver.poll_event() {
+            match event {
+                ReceiverEvent::Opened { session, peer, description } => self.on_opened(session, peer, description),
+                ReceiverEvent::Entry { session, number, arrival, entry } => {
+                    let Some((take, stream)) = stream_of(&self.sessions, &mut self.streams, session) else { continue };
+                    let len = entry.len();
+                    let command = Command::Entry { take, number, arrival, arrived: now, entry: Arc::clone(&entry) };
+                    if !self.commands.try_push(command, len) {
+                        // The disk is too slow. The sender has the entry, and is asked for it again.
+                        self.receiver.forget(session, number);
+                        self.refused_entries += 1;
+                        continue;
+                    }
+                    stream.meter.note_entry(arrival, now, &entry);
+                    self.tap.entry(stream.key, arrival, now, &entry);
+                }
+                ReceiverEvent::Gone { session, gone } => {
+                    if let Some(&take) = self.sessions.get(&session) {
+                        tracing::error!(%take, first = gone.range.first.0, count = gone.range.count, reason = ?gone.reason,
+                            "the sender no longer has some of its data; the recording will say what is missing");
+                        self.commands.push(Command::Gone { take, gone, arrived: now });
+                    }
+                }
+                ReceiverEvent::Closed { session } => self.on_left(session, "has ended"),
+                ReceiverEvent::Silent { session } => self.on_left(session, "is silent: its sender may come back"),
+            }
+        }
+    }
+
+    fn on_opened(&mut self, session: SessionId, peer: SocketAddr, description: Box<Description>) {
+        let take = description.take;
+        let name = description.property(PropertyKey::NAME).to_owned();
+        tracing::info!(%peer, %take, name, rate = description.sample_rate, channels = description.channels, "a stream");
+        self.sessions.insert(session, take);
+        match self.streams.get_mut(&take) {
+            // Its sender has reconnected.
+            Some(stream) => {
+                self.sessions.remove(&std::mem::replace(&mut stream.session, session));
+                stream.meter = Meter::default();
+            }
+            None => {
+                let stream = Stream {
+                    session,
+                    description: (*description).clone(),
+                    key: 0,
+                    progress: Arc::default(),
+                    meter: Meter::default(),
+                    health: Health::default(),
+                };
+                self.streams.insert(take, stream);
+            }
+        }
+        self.commands.push(Command::Open { session, description });
+    }
+
+    fn on_left(&mut self, session: SessionId, what: &str) {
+        let Some(take) = self.sessions.remove(&session) else { return };
+        let Some(stream) = self.streams.remove(&take) else { return };
+        tracing::info!(%take, name = stream.description.property(PropertyKey::NAME), "the stream {what}");
+        if stream.key != 0 {
+            self.tap.stream_down(stream.key);
+        }
+        self.commands.push(Command::Left { take });
+    }
+
+    fn on_report(&mut self, report: Report) {
+        let now = clock::now();
+        match report {
+            Report::Accepted { session, held, progress } => {
+                let Some((_, stream)) = stream_of(&self.sessions, &mut self.streams, session) else { return };
+                stream.progress = progress;
+                if stream.key == 0 {
+                    stream.key = self.next_key;
+                    self.next_key += 1;
+                    self.tap.stream_up(stream.key, &stream.description);
+                }
+                self.receiver.accept(now, session, held);
+            }
+            Report::Refused { session, reason } => {
+                tracing::warn!("a stream is refused: {reason}");
+                self.receiver.refuse(session, reason);
+                self.on_left(session, "was refused");
+            }
+            Report::Durable { take, number } => {
+                if let Some(stream) = self.streams.get(&take) {
+                    self.receiver.set_durable(now, stream.session, number);
+                }
+            }
+            Report::Lost { take, numbers } => {
+                if let Some(stream) = self.streams.get(&take) {
+                    numbers.into_iter().for_each(|number| self.receiver.forget(stream.session, number));
+                }
+            }
+            Report::Stopped => {}
+        }
+    }
+
+    fn send_health(&mut self, now: HostNanos) {
+        for stream in self.streams.values_mut().filter(|stream| stream.key != 0) {
+            if let Some(stats) = self.receiver.stats(stream.session) {
+                stream.health = stream.meter.health(now, stats, &stream.progress);
+                self.tap.health(stream.key, stream.health);
+            }
+        }
+        self.tap.close_silent(now, self.poll.registry());
+        if self.refused_entries > 0 {
+            tracing::warn!(entries = self.refused_entries, "the disk is too slow: these are asked for again");
+            self.refused_entries = 0;
+        }
+    }
+
+    fn log_status(&self) {
+        for stream in self.streams.values() {
+            let Health { loss, bits_per_second, latency_ms, repaired, resent, owed, durable_lag, .. } = stream.health;
+            tracing::info!(
+                "{}: {:.1} s recorded, {:.2} Mbit/s, loss {:.1} %, repaired {repaired}, sent again {resent}, missing {owed}, \
+                 delay {latency_ms:.1} ms, not yet durable {durable_lag:.1} s",
+                stream.description.property(PropertyKey::NAME),
+                stream.progress.frames.load(Ordering::Relaxed) as f64 / stream.description.sample_rate,
+                bits_per_second / 1e6,
+                loss * 100.0,
+            );
+        }
+    }
+}
+
+fn stream_of<'a>(
+    sessions: &HashMap<SessionId, TakeId>,
+    streams: &'a mut HashMap<TakeId, Stream>,
+    session: SessionId,
+) -> Option<(TakeId, &'a mut Stream)> {
+    let take = *sessions.get(&session)?;
+    Some((take, streams.get_mut(&take)?))
+}
+
+/// Holds the lock of the data folder for as long as the file lives.
+fn lock(config: &Config) -> Result<File, ServerError> {
+    let data = || config.data.clone();
+    let path = config.data.join(".send-learn.lock");
+    let open = OpenOptions::new().create(true).truncate(false).write(true).open(path);
+    let file = open.map_err(|source| ServerError::Data { data: data(), source })?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(ServerError::Locked { data: data() }),
+        Err(TryLockError::Error(source)) => Err(ServerError::Data { data: data(), source }),
+    }
+}
+
+/// The data folder's identity, made when it is first used.
+fn identity(config: &Config) -> io::Result<ReceiverId> {
+    let path = config.data.join(".send-learn-id");
+    match fs::read_to_string(&path) {
+        Ok(text) => text.trim().parse().map_err(|error| io::Error::other(format!("{}: {error}", path.display()))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let identity = ReceiverId::random();
+            fs::write(&path, format!("{identity}\n"))?;
+            Ok(identity)
+        }
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,192 @@
+//! The tap: shows viewers what arrives, as it arrives (spec/tap.md). A viewer can be as slow as it likes: it loses frames,
+//! the recording does not.
+
+mod history;
+mod outbox;
+
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mio::net::{TcpListener, TcpStream};
+use mio::{Interest, Registry, Token};
+use send_learn_protocol::packet::hello::Description;
+use send_learn_protocol::tap::{Arrival, Frame, GREETING, Health, TapError};
+use send_learn_protocol::units::HostNanos;
+
+use history::History;
+use outbox::Outbox;
+
+/// The most viewers at once.
+pub const MAX_VIEWERS: usize = 16;
+
+/// A connection that has not greeted within this is closed.
+const GREETING_TIME: Duration = Duration::from_secs(5);
+
+/// All viewers, and what a new one is told.
+pub struct Tap {
+    listener: TcpListener,
+    first_token: usize,
+    viewers: BTreeMap<usize, Viewer>,
+    streams: BTreeMap<u32, Arc<[u8]>>,
+    history: History,
+}
+
+struct Viewer {
+    stream: TcpStream,
+    peer: SocketAddr,
+    since: HostNanos,
+    /// What it sent of its greeting so far.
+    greeting: Vec<u8>,
+    outbox: Outbox,
+}
+
+impl Tap {
+    /// A tap whose viewers come to `listener`. Tokens from `first_token` on are its own.
+    ///
+    /// # Errors
+    /// What the poll says.
+    pub fn new(mut listener: TcpListener, registry: &Registry, listener_token: Token, first_token: usize) -> io::Result<Self> {
+        registry.register(&mut listener, listener_token, Interest::READABLE)?;
+        Ok(Self { listener, first_token, viewers: BTreeMap::new(), streams: BTreeMap::new(), history: History::default() })
+    }
+
+    /// Takes new connections.
+    pub fn accept(&mut self, now: HostNanos, registry: &Registry) {
+        loop {
+            let (mut stream, peer) = match self.listener.accept() {
+                Ok(accepted) => accepted,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return tracing::warn!(%error, "a viewer could not be let in"),
+            };
+            if self.viewers.len() >= MAX_VIEWERS {
+                tracing::warn!(%peer, "a viewer is turned away: {MAX_VIEWERS} are connected");
+                continue;
+            }
+            let token = (self.first_token..).find(|token| !self.viewers.contains_key(token)).unwrap_or(self.first_token);
+            let interest = Interest::READABLE | Interest::WRITABLE;
+            if let Err(error) = stream.set_nodelay(true).and_then(|()| registry.register(&mut stream, Token(token), interest)) {
+                tracing::warn!(%peer, %error, "a viewer could not be let in");
+                continue;
+            }
+            let mut outbox = Outbox::default();
+            outbox.push(Arc::from(GREETING.as_slice()), false);
+            self.viewers.insert(token, Viewer { stream, peer, since: now, greeting: Vec::new(), outbox });
+            self.serve(token, registry);
+        }
+    }
+
+    /// A viewer's connection is ready to be read or written.
+    pub fn serve(&mut self, token: usize, registry: &Registry) {
+        let Some(viewer) = self.viewers.get_mut(&token) else { return };
+        let greeted = viewer.greeted();
+        let mut served = viewer.read();
+        if viewer.greeted() && !greeted {
+            self.streams.values().for_each(|up| viewer.outbox.push_history(Arc::clone(up)));
+            self.history.frames().for_each(|frame| viewer.outbox.push_history(Arc::clone(frame)));
+            tracing::info!(peer = %viewer.peer, "a viewer is connected");
+        }
+        if served.is_ok() {
+            served = viewer.outbox.write_to(&viewer.stream);
+        }
+        if let Err(error) = served {
+            self.close(token, registry, &error);
+        }
+    }
+
+    /// Closes connections that have not greeted in time.
+    pub fn close_silent(&mut self, now: HostNanos, registry: &Registry) {
+        let silent = |viewer: &Viewer| !viewer.greeted() && now.since(viewer.since) > GREETING_TIME;
+        let tokens: Vec<usize> = self.viewers.iter().filter(|(_, viewer)| silent(viewer)).map(|(token, _)| *token).collect();
+        for token in tokens {
+            self.close(token, registry, &io::ErrorKind::TimedOut.into());
+        }
+    }
+
+    /// A stream begins.
+    pub fn stream_up(&mut self, key: u32, description: &Description) {
+        let frame = encode(&Frame::StreamUp { key, description: description.clone() });
+        self.streams.insert(key, Arc::clone(&frame));
+        self.send(frame, false);
+    }
+
+    /// An entry arrived.
+    pub fn entry(&mut self, key: u32, arrival: Arrival, arrived: HostNanos, entry: &[u8]) {
+        let frame = encode(&Frame::Entry { key, arrival, arrived, entry: entry.to_vec() });
+        self.history.push(key, arrived, Arc::clone(&frame));
+        self.send(frame, true);
+    }
+
+    /// How a stream fares.
+    pub fn health(&mut self, key: u32, health: Health) {
+        self.send(encode(&Frame::Health { key, health }), true);
+    }
+
+    /// A stream is over.
+    pub fn stream_down(&mut self, key: u32) {
+        self.streams.remove(&key);
+        self.history.forget(key);
+        self.send(encode(&Frame::StreamDown { key }), false);
+    }
+
+    /// Writes what waits for viewers, as far as they take it. Call it when a round of events is over.
+    pub fn flush(&mut self, registry: &Registry) {
+        let mut failed = Vec::new();
+        for (token, viewer) in &mut self.viewers {
+            if let Err(error) = viewer.outbox.write_to(&viewer.stream) {
+                failed.push((*token, error));
+            }
+        }
+        for (token, error) in failed {
+            self.close(token, registry, &error);
+        }
+    }
+
+    fn send(&mut self, frame: Arc<[u8]>, optional: bool) {
+        for viewer in self.viewers.values_mut().filter(|viewer| viewer.greeted()) {
+            viewer.outbox.push(Arc::clone(&frame), optional);
+        }
+    }
+
+    fn close(&mut self, token: usize, registry: &Registry, why: &io::Error) {
+        if let Some(mut viewer) = self.viewers.remove(&token) {
+            let _ = registry.deregister(&mut viewer.stream);
+            tracing::info!(peer = %viewer.peer, dropped_frames = viewer.outbox.dropped, %why, "a viewer is gone");
+        }
+    }
+}
+
+impl Viewer {
+    fn greeted(&self) -> bool {
+        self.greeting == GREETING
+    }
+
+    /// Reads the greeting; what comes after it is passed over.
+    fn read(&mut self) -> io::Result<()> {
+        let mut bytes = [0; 1_024];
+        loop {
+            match self.stream.read(&mut bytes) {
+                Ok(0) => return Err(io::ErrorKind::ConnectionReset.into()),
+                Ok(n) => {
+                    let wanted = (GREETING.len() - self.greeting.len()).min(n);
+                    self.greeting.extend_from_slice(&bytes[..wanted]);
+                    if !GREETING.starts_with(&self.greeting) {
+                        return Err(io::Error::other(TapError::Greeting));
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+fn encode(frame: &Frame) -> Arc<[u8]> {
+    let mut bytes = Vec::new();
+    frame.write(&mut bytes);
+    bytes.into()
+}

@@ -1,0 +1,145 @@
+//! What waits to be written to one viewer.
+
+use std::collections::VecDeque;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+/// Live frames that may wait for one viewer, in bytes: about 20 s of one stereo stream, or 1 s of 16.
+pub(super) const MAX_LIVE: usize = 8 << 20;
+
+/// Frames for one viewer, whole ones. The history that a new viewer is sent goes first and is not counted: it is shared with
+/// the tap and bounded there. Of the live frames, the oldest that may be left out go when there are too many.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    history: VecDeque<Arc<[u8]>>,
+    live: VecDeque<Waiting>,
+    /// Bytes of the live frames that may be left out.
+    live_bytes: usize,
+    /// The frame that is being written, and how much of it is.
+    current: Option<(Arc<[u8]>, usize)>,
+    /// Frames left out so far.
+    pub(super) dropped: u64,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    frame: Arc<[u8]>,
+    /// Whether the viewer can do without it.
+    optional: bool,
+}
+
+impl Outbox {
+    pub(super) fn push_history(&mut self, frame: Arc<[u8]>) {
+        self.history.push_back(frame);
+    }
+
+    pub(super) fn push(&mut self, frame: Arc<[u8]>, optional: bool) {
+        if optional {
+            self.live_bytes += frame.len();
+        }
+        self.live.push_back(Waiting { frame, optional });
+        while self.live_bytes > MAX_LIVE {
+            let Some(oldest) = self.live.iter().position(|waiting| waiting.optional) else { break };
+            if let Some(waiting) = self.live.remove(oldest) {
+                self.live_bytes -= waiting.frame.len();
+                self.dropped += 1;
+            }
+        }
+    }
+
+    /// Writes as much as `to` takes.
+    ///
+    /// # Errors
+    /// What `to` says; [`io::ErrorKind::WouldBlock`] is none.
+    pub(super) fn write_to(&mut self, mut to: impl Write) -> io::Result<()> {
+        loop {
+            let (frame, written) = match self.current.take().or_else(|| self.next().map(|frame| (frame, 0))) {
+                Some(current) => current,
+                None => return Ok(()),
+            };
+            match to.write(&frame[written..]) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(n) if written + n == frame.len() => {}
+                Ok(n) => self.current = Some((frame, written + n)),
+                Err(error) => {
+                    self.current = Some((frame, written));
+                    match error.kind() {
+                        io::ErrorKind::WouldBlock => return Ok(()),
+                        io::ErrorKind::Interrupted => {}
+                        _ => return Err(error),
+                    }
+                }
+            }
+        }
+    }
+
+    fn next(&mut self) -> Option<Arc<[u8]>> {
+        if let Some(frame) = self.history.pop_front() {
+            return Some(frame);
+        }
+        let waiting = self.live.pop_front()?;
+        if waiting.optional {
+            self.live_bytes -= waiting.frame.len();
+        }
+        Some(waiting.frame)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(byte: u8, len: usize) -> Arc<[u8]> {
+        vec![byte; len].into()
+    }
+
+    #[test]
+    fn a_viewer_that_reads_nothing_costs_no_more_than_the_limit_and_keeps_what_it_needs() {
+        let mut outbox = Outbox::default();
+        outbox.push(frame(b'u', 10), false);
+        for _ in 0..10_000 {
+            outbox.push(frame(b'e', 1_200), true);
+        }
+        outbox.push(frame(b'd', 10), false);
+        assert!(outbox.live_bytes <= MAX_LIVE);
+        assert_eq!(outbox.dropped, 10_000 - (MAX_LIVE / 1_200) as u64);
+        let mut bytes = Vec::new();
+        outbox.write_to(&mut bytes).unwrap();
+        assert!(bytes.starts_with(&[b'u'; 10]) && bytes.ends_with(&[b'd'; 10]));
+        assert_eq!(outbox.live_bytes, 0);
+    }
+
+    /// Takes 7 bytes, then would block.
+    struct Slow(Vec<u8>, bool);
+
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.1 = !self.1;
+            if !self.1 {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            let n = bytes.len().min(7);
+            self.0.extend_from_slice(&bytes[..n]);
+            Ok(n)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn frames_stay_whole_and_in_order_however_they_are_taken() {
+        let mut outbox = Outbox::default();
+        let mut slow = Slow(Vec::new(), false);
+        let mut expected = Vec::new();
+        outbox.push_history(frame(1, 20));
+        outbox.push(frame(2, 20), true);
+        outbox.push(frame(3, 20), false);
+        (1..=3).for_each(|byte| expected.extend([byte; 20]));
+        for _ in 0..20 {
+            outbox.write_to(&mut slow).unwrap();
+        }
+        assert_eq!(slow.0, expected);
+    }
+}
