@@ -1,1 +1,25 @@
-//! Work in progress.
+//! The live 3D view of Send Learn: each stream a landscape of sound, with its notes, its tempo and the health of its line.
+//!
+//! Data flow: [`source`] (a thread) fills a mailbox; [`streams`] brings its events to the [`stream`]s; [`spectrum`] makes rows,
+//! [`upload`] writes them into textures, [`terrain`], [`waveform`] and [`piano_roll`] draw them, [`hud`] says the rest in words.
+
+pub mod app;
+pub mod camera;
+pub mod clock;
+pub mod flat;
+pub mod hud;
+pub mod layout;
+pub mod meter;
+pub mod notes;
+pub mod piano_roll;
+pub mod ring;
+pub mod shot;
+pub mod source;
+pub mod spectrum;
+pub mod stream;
+pub mod streams;
+pub mod terrain;
+pub mod theme;
+pub mod upload;
+pub mod view;
+pub mod waveform;

@@ -1,0 +1,227 @@
+//! The card of a stream: who plays, what, and how its line fares. It stands below the front of the stream's terrain, and
+//! shows less where there is less room.
+
+use bevy::prelude::*;
+
+use super::{Typeface, set, show, words};
+use crate::layout::{SKIRT, TILE};
+use crate::meter::{Meter, bar};
+use crate::stream::Stream;
+use crate::theme;
+
+/// Cards narrower than this, in pixels, leave out the figures; those narrower than half of it the origin as well.
+const WIDE: f32 = 560.0;
+/// The width of a meter's bar, in pixels.
+const METER_WIDTH: f32 = 200.0;
+
+/// The card of a stream.
+#[derive(Component, Debug)]
+pub struct Card {
+    stream: Entity,
+}
+
+/// A text of a card.
+#[derive(Component, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Field {
+    /// The stream's name.
+    Name,
+    /// How its line fares, in a word.
+    Verdict,
+    /// Where it comes from.
+    Origin,
+    /// Tempo.
+    Tempo,
+    /// Time signature.
+    Meter,
+    /// Bar and beat.
+    Bar,
+    /// Quality level.
+    Quality,
+    /// Bits a second.
+    Rate,
+    /// Loss before and after repair.
+    Loss,
+    /// Delay.
+    Latency,
+    /// What the recording waits for.
+    Owed,
+}
+
+/// What a field is called on a card.
+const FIGURES: [(&str, Field); 8] = [
+    ("tempo", Field::Tempo),
+    ("meter", Field::Meter),
+    ("bar", Field::Bar),
+    ("quality", Field::Quality),
+    ("rate", Field::Rate),
+    ("loss > after repair", Field::Loss),
+    ("latency", Field::Latency),
+    ("owed", Field::Owed),
+];
+
+/// The stream that a text or bar of a card tells of.
+#[derive(Component, Debug, Clone, Copy)]
+pub struct Of(Entity);
+
+/// What a card leaves out when it is narrow.
+#[derive(Component, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// Figures and meters.
+    Figures,
+    /// The origin.
+    Origin,
+}
+
+/// A bar of a meter: which channel, and whether it is the level or the peak.
+#[derive(Component, Debug, Clone, Copy)]
+pub struct Bar {
+    channel: usize,
+    peak: bool,
+}
+
+/// Gives each new stream its card.
+pub fn deal(mut commands: Commands<'_, '_>, streams: Query<'_, '_, (Entity, &Stream), Added<Stream>>, typeface: Res<'_, Typeface>) {
+    for (stream, state) in &streams {
+        let of = Of(stream);
+        let card =
+            Node { position_type: PositionType::Absolute, flex_direction: FlexDirection::Column, row_gap: px(9), ..default() };
+        commands.spawn((Card { stream }, card)).with_children(|card| {
+            let top = Node { align_items: AlignItems::Baseline, column_gap: px(14), ..default() };
+            card.spawn(top).with_children(|top| {
+                top.spawn((Field::Name, of, typeface.text("", 26.0, theme::TEXT)));
+                top.spawn((Field::Verdict, of, typeface.text("", 16.0, theme::GOOD)));
+                top.spawn((Node::default(), Detail::Origin, of)).with_children(|origin| {
+                    origin.spawn((Field::Origin, of, typeface.text("", 14.0, theme::DIM)));
+                });
+            });
+            let bottom = Node { align_items: AlignItems::Center, column_gap: px(26), ..default() };
+            card.spawn((bottom, Detail::Figures, of)).with_children(|row| {
+                meters(row, of, state.meters.len(), &typeface);
+                for (label, field) in FIGURES {
+                    let figure = Node { flex_direction: FlexDirection::Column, row_gap: px(1), ..default() };
+                    row.spawn(figure).with_children(|figure| {
+                        figure.spawn(typeface.text(label, 12.0, theme::DIM));
+                        figure.spawn((field, of, typeface.text("", 17.0, theme::TEXT)));
+                    });
+                }
+            });
+        });
+    }
+}
+
+fn meters(row: &mut ChildSpawnerCommands<'_>, of: Of, channels: usize, typeface: &Typeface) {
+    if channels == 0 {
+        return;
+    }
+    let column = Node { flex_direction: FlexDirection::Column, row_gap: px(3), width: px(METER_WIDTH), ..default() };
+    let height = (14.0 / channels as f32).clamp(2.0, 6.0);
+    row.spawn(column).with_children(|column| {
+        for channel in 0..channels {
+            let track = Node { width: px(METER_WIDTH), height: px(height), border_radius: BorderRadius::all(px(1)), ..default() };
+            column.spawn((track, BackgroundColor(theme::LINE))).with_children(|track| {
+                let level = Node { height: percent(100), width: px(0), border_radius: BorderRadius::all(px(1)), ..default() };
+                track.spawn((Bar { channel, peak: false }, of, level, BackgroundColor(theme::GOOD)));
+                let peak = Node { position_type: PositionType::Absolute, height: percent(100), width: px(2), ..default() };
+                track.spawn((Bar { channel, peak: true }, of, peak, BackgroundColor(theme::TEXT)));
+            });
+        }
+        let scale = Node { width: px(METER_WIDTH), justify_content: JustifyContent::SpaceBetween, ..default() };
+        column.spawn(scale).with_children(|scale| {
+            for mark in ["-60", "-40", "-20", "0 dB"] {
+                scale.spawn(typeface.text(mark, 11.0, theme::DIM));
+            }
+        });
+    });
+}
+
+/// Takes away the cards of streams that are gone.
+pub fn discard(mut commands: Commands<'_, '_>, cards: Query<'_, '_, (Entity, &Card)>, streams: Query<'_, '_, (), With<Stream>>) {
+    for (entity, card) in &cards {
+        if !streams.contains(card.stream) {
+            commands.entity(entity).despawn();
+        }
+    }
+}
+
+/// Keeps each card below the front of its terrain, and leaves out what there is no room for.
+pub fn place(
+    camera: Single<'_, '_, (&Camera, &Transform)>,
+    streams: Query<'_, '_, &Transform, With<Stream>>,
+    mut cards: Query<'_, '_, (&Card, &mut Node), Without<Detail>>,
+    mut details: Query<'_, '_, (&Detail, &Of, &mut Node), Without<Card>>,
+) {
+    let (camera, view) = *camera;
+    let view = GlobalTransform::from(*view);
+    for (card, mut node) in &mut cards {
+        let Ok(stream) = streams.get(card.stream) else { continue };
+        let corner = |x: f32| camera.world_to_viewport(&view, stream.translation + Vec3::new(x, -SKIRT, 0.0));
+        let (Ok(left), Ok(right)) = (corner(0.0), corner(TILE.x)) else {
+            show(&mut node, false);
+            continue;
+        };
+        show(&mut node, true);
+        let width = (right.x - left.x).max(0.0);
+        let (x, y) = (px(left.x.round()), px((left.y.max(right.y) + 12.0).round()));
+        if node.left != x || node.top != y {
+            (node.left, node.top) = (x, y);
+        }
+        for (detail, _, mut node) in details.iter_mut().filter(|(_, of, _)| of.0 == card.stream) {
+            let needed = if *detail == Detail::Figures { WIDE } else { WIDE / 2.0 };
+            show(&mut node, width >= needed);
+        }
+    }
+}
+
+/// Keeps texts true.
+pub fn tell(streams: Query<'_, '_, &Stream>, mut fields: Query<'_, '_, (&Field, &Of, &mut Text, &mut TextColor)>) {
+    for (field, of, mut text, mut colour) in &mut fields {
+        let Ok(stream) = streams.get(of.0) else { continue };
+        let (transport, health) = (stream.transport.as_ref(), stream.health.as_ref());
+        let new = match field {
+            Field::Name => stream.name().to_owned(),
+            Field::Verdict => {
+                let verdict = words::verdict(stream);
+                colour.set_if_neq(TextColor(verdict.colour));
+                verdict.word.to_owned()
+            }
+            Field::Origin => words::origin(&stream.description),
+            Field::Tempo => words::tempo(transport),
+            Field::Meter => words::meter(transport),
+            Field::Bar => words::bar(stream),
+            Field::Quality => words::quality(health),
+            Field::Rate => words::rate(health),
+            Field::Loss => words::loss(health),
+            Field::Latency => words::latency(health),
+            Field::Owed => words::owed(health),
+        };
+        set(&mut text, &new);
+    }
+}
+
+/// Moves the meters' bars.
+pub fn measure(streams: Query<'_, '_, &Stream>, mut bars: Query<'_, '_, (&Bar, &Of, &mut Node, &mut BackgroundColor)>) {
+    for (shown, of, mut node, mut colour) in &mut bars {
+        let Some(meter) = streams.get(of.0).ok().and_then(|stream| stream.meters.get(shown.channel)) else { continue };
+        if shown.peak {
+            let left = px((bar(meter.peak_db()) * (METER_WIDTH - 2.0)).round());
+            if node.left != left {
+                node.left = left;
+            }
+        } else {
+            let width = px((bar(meter.level_db()) * METER_WIDTH).round());
+            if node.width != width {
+                node.width = width;
+            }
+        }
+        colour.set_if_neq(BackgroundColor(bar_colour(meter, shown.peak)));
+    }
+}
+
+fn bar_colour(meter: &Meter, peak: bool) -> Color {
+    match (meter.clips(), peak) {
+        (true, _) => theme::BAD,
+        (false, true) => theme::TEXT,
+        (false, false) if meter.level_db() > -6.0 => theme::WARN,
+        (false, false) => theme::GOOD,
+    }
+}

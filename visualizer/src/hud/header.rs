@@ -1,0 +1,67 @@
+//! The line at the top: what this is, and how the connection fares.
+
+use bevy::prelude::*;
+
+use super::{Typeface, set, words};
+use crate::stream::Stream;
+use crate::streams::{Inbox, SourceState};
+use crate::theme;
+
+/// The state of the connection, in words.
+#[derive(Component, Debug)]
+pub struct StateLine;
+
+/// The same, large in the middle, as long as there is nothing else to see.
+#[derive(Component, Debug)]
+pub struct Invitation;
+
+/// Brings up the header.
+pub fn spawn(commands: &mut Commands<'_, '_>, typeface: &Typeface) {
+    let bar = Node {
+        position_type: PositionType::Absolute,
+        top: px(18),
+        left: px(24),
+        right: px(24),
+        align_items: AlignItems::Baseline,
+        column_gap: px(14),
+        ..default()
+    };
+    commands.spawn(bar).with_children(|bar| {
+        bar.spawn(typeface.text("Send Learn", 22.0, theme::TEXT));
+        bar.spawn((StateLine, typeface.text("", 15.0, theme::DIM)));
+        bar.spawn((Node { margin: UiRect::left(auto()), ..default() }, typeface.text("H  help", 13.0, theme::DIM)));
+    });
+    let middle = Node {
+        position_type: PositionType::Absolute,
+        width: percent(100),
+        height: percent(100),
+        align_items: AlignItems::Center,
+        justify_content: JustifyContent::Center,
+        ..default()
+    };
+    commands.spawn(middle).with_child((Invitation, typeface.text("", 28.0, theme::TEXT)));
+}
+
+/// Keeps the header true.
+pub fn update(
+    state: Res<'_, SourceState>,
+    inbox: Res<'_, Inbox>,
+    streams: Query<'_, '_, &Stream>,
+    line: Single<'_, '_, (&mut Text, &mut TextColor), With<StateLine>>,
+    mut invitation: Single<'_, '_, &mut Text, (With<Invitation>, Without<StateLine>)>,
+) {
+    let running = streams.iter().filter(|stream| stream.ended.is_none()).count();
+    let (mut words, colour) = words::connection(&state, running);
+    let shown = streams.iter().len();
+    set(&mut invitation, if shown == 0 { &words } else { "" });
+    if shown == 0 {
+        words.clear();
+    }
+    match inbox.0.dropped() {
+        0 => {}
+        dropped => words += &format!("  ·  this view was too slow and left out {dropped} packets (the recording has them)"),
+    }
+    let (mut text, mut text_colour) = line.into_inner();
+    set(&mut text, &words);
+    text_colour.set_if_neq(TextColor(colour));
+}

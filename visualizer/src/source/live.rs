@@ -1,0 +1,184 @@
+//! The live source: follows a receiver's tap (spec/tap.md) over TCP, and connects again by itself.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use send_learn_protocol::packet::hello::PropertyKey;
+use send_learn_protocol::record::{MidiKind, Record, records};
+use send_learn_protocol::tap::{Frame, FrameReader, GREETING, TapError};
+use socket2::{SockRef, TcpKeepalive};
+
+use super::{Event, Link, Mailbox, MidiMessage, StreamKey};
+
+/// How long one address is tried.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How often the thread looks whether it is still wanted.
+const READ_TIMEOUT: Duration = Duration::from_millis(250);
+/// The pause before a new attempt: doubled from the first to the longest.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(4));
+
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LiveError {
+    /// The address stands for no machine.
+    #[error("the address cannot be resolved: {0}")]
+    Resolve(io::Error),
+    /// Nobody listens, or the network is in the way.
+    #[error("{}", connect_words(.0))]
+    Connect(io::Error),
+    /// The connection broke.
+    #[error("the connection broke: {0}")]
+    Broken(io::Error),
+    /// The receiver closed the connection.
+    #[error("the receiver closed the connection")]
+    Closed,
+    /// The other side speaks something else.
+    #[error(transparent)]
+    Tap(#[from] TapError),
+}
+
+fn connect_words(error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::ConnectionRefused => "no receiver listens there".into(),
+        ErrorKind::TimedOut => "no answer".into(),
+        _ => error.to_string(),
+    }
+}
+
+/// Follows a receiver on a thread of its own until it is dropped.
+#[derive(Debug)]
+pub struct LiveSource {
+    mailbox: Mailbox,
+}
+
+impl LiveSource {
+    /// Starts to follow the receiver at `address` (`HOST:PORT`); its events go to `mailbox`.
+    ///
+    /// # Errors
+    /// The system's error when no thread can be started.
+    pub fn start(address: String, mailbox: Mailbox) -> io::Result<Self> {
+        let writer = mailbox.clone();
+        thread::Builder::new().name("tap".into()).spawn(move || follow(&address, &writer))?;
+        Ok(Self { mailbox })
+    }
+}
+
+impl Drop for LiveSource {
+    fn drop(&mut self) {
+        self.mailbox.close();
+    }
+}
+
+fn follow(address: &str, mailbox: &Mailbox) {
+    let (first, longest) = BACKOFF;
+    let mut backoff = first;
+    for connection in 1.. {
+        if !mailbox.push(Event::Link(Link::Connecting)) {
+            return;
+        }
+        let mut greeted = false;
+        let end = connect(address).and_then(|stream| read(stream, connection, mailbox, &mut greeted));
+        let Err(error) = end else { return };
+        if !mailbox.push(Event::Link(Link::Down { reason: error.to_string() })) {
+            return;
+        }
+        backoff = if greeted { first } else { (backoff * 2).min(longest) };
+        let until = Instant::now() + backoff;
+        while Instant::now() < until {
+            if mailbox.is_closed() {
+                return;
+            }
+            thread::sleep(READ_TIMEOUT.min(until.saturating_duration_since(Instant::now())));
+        }
+    }
+}
+
+/// Connects and greets. All addresses of a name are tried.
+fn connect(address: &str) -> Result<TcpStream, LiveError> {
+    let mut last = io::Error::from(ErrorKind::AddrNotAvailable);
+    for address in address.to_socket_addrs().map_err(LiveError::Resolve)? {
+        match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT) {
+            Ok(stream) => return prepare(stream).map_err(LiveError::Broken),
+            Err(error) => last = error,
+        }
+    }
+    Err(LiveError::Connect(last))
+}
+
+fn prepare(mut stream: TcpStream) -> io::Result<TcpStream> {
+    let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(5)).with_interval(Duration::from_secs(5));
+    SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(READ_TIMEOUT))?;
+    stream.write_all(&GREETING)?;
+    Ok(stream)
+}
+
+/// Reads frames until the connection ends (`Err`) or nobody wants them any more (`Ok`).
+fn read(mut stream: TcpStream, connection: u32, mailbox: &Mailbox, greeted: &mut bool) -> Result<(), LiveError> {
+    let mut frames = FrameReader::default();
+    let mut buffer = vec![0; 64 << 10];
+    let mut silent = true;
+    while !mailbox.is_closed() {
+        let len = match stream.read(&mut buffer) {
+            Ok(0) => return Err(LiveError::Closed),
+            Ok(len) => len,
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) => continue,
+            Err(error) => return Err(LiveError::Broken(error)),
+        };
+        frames.push(&buffer[..len]);
+        loop {
+            let frame = frames.next_frame()?;
+            // The greeting has been read when there is a frame, or when at least its length came and no error.
+            if silent && (frame.is_some() || len >= GREETING.len()) {
+                silent = false;
+                *greeted = true;
+                mailbox.push(Event::Link(Link::Connected));
+            }
+            let Some(frame) = frame else { break };
+            if !deliver(frame, connection, mailbox) {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Puts what a frame holds into the mailbox. `false`: nobody reads it.
+fn deliver(frame: Frame, connection: u32, mailbox: &Mailbox) -> bool {
+    let key = |take| StreamKey { connection, take };
+    match frame {
+        Frame::StreamUp { key: take, description } => {
+            mailbox.push(Event::StreamUp { key: key(take), description: Box::new(description) })
+        }
+        Frame::Health { key: take, health } => mailbox.push(Event::Health { key: key(take), health }),
+        Frame::StreamDown { key: take } => mailbox.push(Event::StreamDown { key: key(take) }),
+        // What follows an invalid record in its entry cannot be read: the picture does without it.
+        Frame::Entry { key: take, entry, .. } => records(&entry)
+            .map_while(Result::ok)
+            .filter_map(|record| event(key(take), record))
+            .fold(true, |_, event| mailbox.push(event)),
+    }
+}
+
+/// The event that a record is for the picture; `None` when it shows nothing.
+fn event(key: StreamKey, record: Record<'_>) -> Option<Event> {
+    match record {
+        Record::Audio(fragment) => {
+            let mut samples = Vec::new();
+            fragment.decode(&mut samples).ok()?;
+            Some(Event::Audio { key, position: fragment.position, channels: fragment.channels, samples })
+        }
+        Record::Midi(midi) if midi.kind == MidiKind::Message => {
+            Some(Event::Midi { key, message: MidiMessage { position: midi.position, bytes: midi.bytes } })
+        }
+        Record::Transport(transport) => Some(Event::Transport { key, transport }),
+        Record::Property(property) => {
+            Some(Event::Property { key, property: PropertyKey(property.key), text: property.text.to_owned() })
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,121 @@
+//! Where the picture's data come from. Every source puts the same [`Event`]s into a [`Mailbox`].
+
+pub mod live;
+pub mod mailbox;
+
+pub use live::LiveSource;
+pub use mailbox::Mailbox;
+
+use send_learn_protocol::packet::hello::{Description, PropertyKey};
+use send_learn_protocol::record::Transport;
+use send_learn_protocol::tap::Health;
+use send_learn_protocol::units::SamplePosition;
+
+/// A stream, for as long as its source is connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct StreamKey {
+    /// Which connection of the source, counted from 1.
+    pub connection: u32,
+    /// Which take on that connection.
+    pub take: u32,
+}
+
+/// How the source fares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// Tries to reach the receiver.
+    Connecting,
+    /// Connected.
+    Connected,
+    /// Not reached, or lost. It is tried again soon.
+    Down {
+        /// Why, in words.
+        reason: String,
+    },
+}
+
+/// A MIDI message at its sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MidiMessage {
+    /// Where it happens.
+    pub position: SamplePosition,
+    /// Status and data bytes; unused ones are 0.
+    pub bytes: [u8; 3],
+}
+
+/// What a source tells.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The connection's state changed.
+    Link(Link),
+    /// A stream is there.
+    StreamUp {
+        /// The stream.
+        key: StreamKey,
+        /// What it is.
+        description: Box<Description>,
+    },
+    /// A text of a stream's description changed.
+    Property {
+        /// The stream.
+        key: StreamKey,
+        /// Which text.
+        property: PropertyKey,
+        /// The new text.
+        text: String,
+    },
+    /// Samples, possibly out of order.
+    Audio {
+        /// The stream.
+        key: StreamKey,
+        /// Where the first frame stands.
+        position: SamplePosition,
+        /// Channels, at least 1.
+        channels: u16,
+        /// Samples, interleaved by frame.
+        samples: Vec<f32>,
+    },
+    /// A MIDI message, possibly out of order.
+    Midi {
+        /// The stream.
+        key: StreamKey,
+        /// The message.
+        message: MidiMessage,
+    },
+    /// The host's transport, possibly out of order.
+    Transport {
+        /// The stream.
+        key: StreamKey,
+        /// The transport.
+        transport: Transport,
+    },
+    /// How the stream's line fares.
+    Health {
+        /// The stream.
+        key: StreamKey,
+        /// The figures.
+        health: Health,
+    },
+    /// The stream ended.
+    StreamDown {
+        /// The stream.
+        key: StreamKey,
+    },
+}
+
+impl Event {
+    /// Bytes that the event takes up, about.
+    fn cost(&self) -> usize {
+        size_of::<Self>()
+            + match self {
+                Self::Audio { samples, .. } => size_of_val(&samples[..]),
+                Self::Property { text, .. } => text.len(),
+                _ => 0,
+            }
+    }
+
+    /// Whether the picture heals by itself when this event is left out.
+    fn is_replaceable(&self) -> bool {
+        matches!(self, Self::Audio { .. } | Self::Midi { .. } | Self::Transport { .. } | Self::Health { .. })
+    }
+}

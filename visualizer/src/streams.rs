@@ -1,0 +1,147 @@
+//! Brings the source's events to the streams' entities.
+
+use bevy::prelude::*;
+
+use crate::layout::Slot;
+use crate::source::{Event, Link, Mailbox, StreamKey};
+use crate::stream::Stream;
+use crate::terrain::TerrainRows;
+use crate::upload::Uploads;
+use crate::waveform::WaveformRows;
+
+/// How long a stream that ended stays beside running ones, in seconds.
+const LINGER: f32 = 20.0;
+/// How bright an ended stream is.
+const ENDED_BRIGHTNESS: f32 = 0.6;
+/// The most streams that are shown.
+pub const MAX_STREAMS: usize = 64;
+
+/// The mailbox that the source fills.
+#[derive(Resource, Debug, Clone)]
+pub struct Inbox(pub Mailbox);
+
+/// How the source fares.
+#[derive(Resource, Debug, Clone, PartialEq, Eq)]
+pub struct SourceState {
+    /// Where the source is, as the person gave it.
+    pub address: String,
+    /// How the connection is.
+    pub link: Link,
+    /// Whether there was ever a stream.
+    pub had_streams: bool,
+}
+
+/// Takes in all events that wait.
+pub fn receive(
+    mut commands: Commands<'_, '_>,
+    inbox: Res<'_, Inbox>,
+    mut state: ResMut<'_, SourceState>,
+    mut images: ResMut<'_, Assets<Image>>,
+    mut streams: Query<'_, '_, (Entity, &mut Stream, &Slot)>,
+    mut next_slot: Local<'_, u64>,
+) {
+    // Streams that come up now; their entities can be queried in the next frame only.
+    let mut born: Vec<(Stream, Slot)> = Vec::new();
+    for event in inbox.0.take() {
+        match event {
+            Event::Link(link) => {
+                if let Link::Down { .. } = link {
+                    all(&mut streams, &mut born).for_each(|stream| stream.ended = stream.ended.or(Some(0.0)));
+                }
+                state.link = link;
+            }
+            Event::StreamUp { key, description } => {
+                state.had_streams = true;
+                // The same take on a new connection goes on where it was.
+                if let Some(stream) = all(&mut streams, &mut born).find(|stream| stream.description.take == description.take) {
+                    stream.key = key;
+                    stream.description = *description;
+                    stream.ended = None;
+                    continue;
+                }
+                // A new take of a stream begins anew, in the same place.
+                let before = streams.iter().find(|(_, stream, _)| stream.description.stream == description.stream);
+                let before = before.map(|(entity, _, slot)| (entity, *slot));
+                let twin = born.iter().position(|(stream, _)| stream.description.stream == description.stream);
+                let slot = if let Some(twin) = twin {
+                    born.swap_remove(twin).1
+                } else if let Some((entity, slot)) = before {
+                    commands.entity(entity).despawn();
+                    slot
+                } else {
+                    *next_slot += 1;
+                    Slot(*next_slot)
+                };
+                if streams.iter().len() + born.len() < MAX_STREAMS {
+                    born.push((Stream::new(key, *description), slot));
+                } else {
+                    warn!("{} is not shown: there are {MAX_STREAMS} streams already", description.stream);
+                }
+            }
+            event => {
+                let key = key(&event);
+                if let Some(stream) = all(&mut streams, &mut born).find(|stream| Some(stream.key) == key) {
+                    apply(stream, event);
+                }
+            }
+        }
+    }
+    for (stream, slot) in born {
+        let rows = TerrainRows::new(&mut images);
+        let waveform = WaveformRows::new(&mut images);
+        commands.spawn((stream, slot, rows, waveform, Transform::default(), Visibility::default()));
+    }
+}
+
+fn all<'a>(
+    streams: &'a mut Query<'_, '_, (Entity, &mut Stream, &Slot)>,
+    born: &'a mut [(Stream, Slot)],
+) -> impl Iterator<Item = &'a mut Stream> {
+    let born = born.iter_mut().map(|(stream, _)| stream);
+    streams.iter_mut().map(|(_, stream, _)| stream.into_inner()).chain(born)
+}
+
+fn key(event: &Event) -> Option<StreamKey> {
+    match event {
+        Event::Link(_) => None,
+        Event::StreamUp { key, .. }
+        | Event::Property { key, .. }
+        | Event::Audio { key, .. }
+        | Event::Midi { key, .. }
+        | Event::Transport { key, .. }
+        | Event::Health { key, .. }
+        | Event::StreamDown { key } => Some(*key),
+    }
+}
+
+fn apply(stream: &mut Stream, event: Event) {
+    match event {
+        Event::Audio { position, channels, samples, .. } => stream.push_audio(position.0, channels, &samples),
+        Event::Midi { message, .. } => stream.push_midi(message),
+        Event::Transport { transport, .. } => stream.push_transport(transport),
+        Event::Health { health, .. } => stream.health = Some(health),
+        Event::Property { property, text, .. } => stream.description.set_property(property, &text),
+        Event::StreamDown { .. } => stream.ended = stream.ended.or(Some(0.0)),
+        Event::Link(_) | Event::StreamUp { .. } => {}
+    }
+}
+
+/// Lets time pass for every stream, and asks for what is new to be drawn. A stream that ended long ago goes, unless it is all
+/// that there is to see.
+pub fn advance(
+    mut commands: Commands<'_, '_>,
+    time: Res<'_, Time<Real>>,
+    mut uploads: ResMut<'_, Uploads>,
+    mut streams: Query<'_, '_, (Entity, &mut Stream, &TerrainRows, &WaveformRows)>,
+) {
+    let mut running = 0;
+    for (_, mut stream, terrain, waveform) in &mut streams {
+        stream.advance(time.delta_secs(), |row, levels| terrain.write(&mut uploads, row, levels));
+        let brightness = if stream.ended.is_some() { ENDED_BRIGHTNESS } else { 1.0 };
+        terrain.show(&mut uploads, stream.head_row(), brightness);
+        waveform.write(&mut uploads, &stream);
+        running += usize::from(stream.ended.is_none());
+    }
+    let gone = streams.iter().filter(|(_, stream, ..)| running > 0 && stream.ended.is_some_and(|ended| ended > LINGER));
+    gone.for_each(|(entity, ..)| commands.entity(entity).despawn());
+}
