@@ -10,7 +10,7 @@ use send_learn_protocol::sender::Sender;
 use send_learn_protocol::units::{HostNanos, SamplePosition};
 
 use crate::capture::{CaptureConfig, Captured};
-use crate::ring::{BlockEvent, CaptureEvent, MidiMessage, RingReader, SysExPart};
+use crate::ring::{BlockEvent, CaptureEvent, MidiMessage, Part, RingReader, Whole};
 
 /// Host blocks shorter than this are joined, so that a host that plays one frame at a time does not cost a record a frame.
 const SHORT_BLOCK: u32 = 64;
@@ -21,8 +21,8 @@ const BACK_TO_BACK: Duration = Duration::from_micros(100);
 /// How long a block that could have more pieces waits for them.
 const HOLD: Duration = Duration::from_micros(300);
 
-/// The longest system exclusive message that is put together, in bytes.
-const MAX_SYSEX: usize = 1 << 20;
+/// The longest message that is put together from parts, in bytes.
+const MAX_MESSAGE: usize = 1 << 20;
 
 /// Where records go.
 pub trait Log {
@@ -60,7 +60,7 @@ pub struct Assembler {
     config: CaptureConfig,
     /// What happened since the last block event: it belongs to the next.
     notes: Vec<Note>,
-    sysex: Vec<u8>,
+    message: Vec<u8>,
     run: Option<Run>,
     /// Buffers of the last run, to be used again.
     spare: Option<Run>,
@@ -87,13 +87,14 @@ enum Note {
     Automation(Automation),
     Transport(Transport),
     Marker(SamplePosition, MarkerKind),
+    Text(SamplePosition, String),
 }
 
 impl Note {
     fn position(&self) -> SamplePosition {
         match self {
             Self::Midi(midi) => midi.position,
-            Self::SysEx(position, _) | Self::Marker(position, _) => *position,
+            Self::SysEx(position, _) | Self::Marker(position, _) | Self::Text(position, _) => *position,
             Self::Automation(point) => point.position,
             Self::Transport(transport) => transport.position,
         }
@@ -120,6 +121,7 @@ impl Note {
             Self::Automation(point) => Record::Automation(*point),
             Self::Transport(transport) => Record::Transport(*transport),
             Self::Marker(position, kind) => Record::Marker(Marker { position: *position, kind: *kind, text: "" }),
+            Self::Text(position, text) => Record::Marker(Marker { position: *position, kind: MarkerKind::Text, text }),
         };
         log.push(&record);
     }
@@ -131,7 +133,7 @@ impl Assembler {
         Self {
             config,
             notes: Vec::new(),
-            sysex: Vec::new(),
+            message: Vec::new(),
             run: None,
             spare: None,
             planar: Vec::new(),
@@ -157,9 +159,11 @@ impl Assembler {
                 CaptureEvent::Block(block) => self.on_block(now, block, &mut captured.ring, log),
                 CaptureEvent::Gap { position, frames, reason } => {
                     self.close_run(now, log);
+                    // What happened while there was no audio.
+                    self.notes.drain(..).for_each(|note| note.write(log));
                     self.gap(Gap { position, frames, reason }, log);
                 }
-                CaptureEvent::SysEx(part) => self.on_sysex(part),
+                CaptureEvent::Part(part) => self.on_part(part),
                 CaptureEvent::Midi(midi) => self.notes.push(Note::Midi(midi)),
                 CaptureEvent::Automation(point) => self.notes.push(Note::Automation(point)),
                 CaptureEvent::Transport(transport) => self.notes.push(Note::Transport(transport)),
@@ -222,10 +226,14 @@ impl Assembler {
         self.expected = Some(block.host.after(self.duration(block.frames)));
     }
 
-    fn on_sysex(&mut self, part: SysExPart) {
-        self.sysex.extend_from_slice(&part.bytes[..usize::from(part.len)]);
-        if part.last || self.sysex.len() > MAX_SYSEX {
-            self.notes.push(Note::SysEx(part.position, std::mem::take(&mut self.sysex)));
+    fn on_part(&mut self, part: Part) {
+        self.message.extend_from_slice(&part.bytes[..usize::from(part.len)]);
+        if part.last || self.message.len() > MAX_MESSAGE {
+            let message = std::mem::take(&mut self.message);
+            self.notes.push(match part.whole {
+                Whole::SysEx => Note::SysEx(part.position, message),
+                Whole::Text => Note::Text(part.position, String::from_utf8_lossy(&message).into_owned()),
+            });
         }
     }
 

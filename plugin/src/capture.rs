@@ -11,7 +11,7 @@ use std::time::Duration;
 use send_learn_protocol::record::{Automation, EndReason, GapReason, MarkerKind, MidiKind};
 use send_learn_protocol::units::{HostNanos, SamplePosition};
 
-use crate::ring::{BlockEvent, CaptureEvent, MidiMessage, RingReader, RingWriter, SYSEX_PART, SysExPart, ring};
+use crate::ring::{BlockEvent, CaptureEvent, MidiMessage, PART, Part, RingReader, RingWriter, Whole, ring};
 use crate::transport::{Observed, TransportWatch};
 
 /// Seconds of audio that the sample ring holds. The uplink reads every few milliseconds; this outlasts a stall of the
@@ -182,6 +182,16 @@ impl Capture {
             return self.skip(frames, GapReason::RingFull);
         }
         self.resume();
+        self.open(frames, host, observed);
+    }
+
+    /// A stretch of `frames` frames without audio begins, as after the end of a file whose MIDI goes on. What happens within
+    /// it is captured, and it ends with [`end_without_audio`](Self::end_without_audio).
+    pub fn begin_without_audio(&mut self, frames: u32, host: HostNanos, observed: &Observed) {
+        self.open(frames, host, observed);
+    }
+
+    fn open(&mut self, frames: u32, host: HostNanos, observed: &Observed) {
         let (transport, jump) = self.watch.observe(SamplePosition(self.position), observed, frames);
         self.block = Some(OpenBlock { frames, host, playhead: observed.playhead, lost_events: 0 });
         if let Some(kind) = jump {
@@ -200,23 +210,35 @@ impl Capture {
         }
     }
 
-    /// A system exclusive message, F0 to F7, given as parts that follow one another, `offset` frames into the block.
+    /// A system exclusive message, F0 to F7, `offset` frames into the block.
     pub fn sysex(&mut self, offset: u32, message: &[u8]) {
-        if self.block.is_none() || message.is_empty() {
-            return;
+        if self.parts(offset, Whole::SysEx, message) {
+            self.counters.midi.fetch_add(1, Ordering::Relaxed);
         }
-        let parts = message.len().div_ceil(SYSEX_PART);
-        if self.ring.events.slots() < parts + RESERVED_EVENTS {
-            return self.lose_event();
+    }
+
+    /// A text of the music, `offset` frames into the block.
+    pub fn text(&mut self, offset: u32, text: &str) {
+        self.parts(offset, Whole::Text, text.as_bytes());
+    }
+
+    fn parts(&mut self, offset: u32, whole: Whole, message: &[u8]) -> bool {
+        if self.block.is_none() || message.is_empty() {
+            return false;
+        }
+        let count = message.len().div_ceil(PART);
+        if self.ring.events.slots() < count + RESERVED_EVENTS {
+            self.lose_event();
+            return false;
         }
         let position = self.at(offset);
-        for (index, part) in message.chunks(SYSEX_PART).enumerate() {
-            let mut bytes = [0; SYSEX_PART];
+        for (index, part) in message.chunks(PART).enumerate() {
+            let mut bytes = [0; PART];
             bytes[..part.len()].copy_from_slice(part);
-            let last = index + 1 == parts;
-            self.event(CaptureEvent::SysEx(SysExPart { position, last, len: part.len() as u8, bytes }));
+            let last = index + 1 == count;
+            self.event(CaptureEvent::Part(Part { position, whole, last, len: part.len() as u8, bytes }));
         }
-        self.counters.midi.fetch_add(1, Ordering::Relaxed);
+        true
     }
 
     /// A parameter's value from `offset` frames into the block on. `normalized` is 0 to 1, `plain` in its own unit.
@@ -270,13 +292,19 @@ impl Capture {
         SamplePosition(self.position)
     }
 
+    /// The stretch without audio ends: it is a gap.
+    pub fn end_without_audio(&mut self) {
+        if let Some(block) = self.block.take() {
+            self.skip(block.frames, GapReason::Other);
+        }
+    }
+
     /// Ends the take.
     pub fn finish(self, reason: EndReason) {
         self.counters.end.store(reason as u8, Ordering::Release);
     }
 
-    /// Frames that pass without audio, as after the end of a file whose MIDI goes on.
-    pub fn skip(&mut self, frames: u32, reason: GapReason) {
+    fn skip(&mut self, frames: u32, reason: GapReason) {
         self.block = None;
         if self.gap.is_some_and(|gap| gap.reason != reason) {
             self.push_gap();
@@ -345,7 +373,8 @@ impl Capture {
         }
     }
 
-    fn has_room(&self, frames: u32) -> bool {
+    /// Whether a block of `frames` would be captured now.
+    pub fn has_room(&self, frames: u32) -> bool {
         self.ring.samples.slots() >= frames as usize * usize::from(self.config.channels)
             && self.ring.events.slots() >= MIN_EVENT_ROOM
     }
@@ -498,7 +527,7 @@ mod tests {
         let joined: Vec<u8> = events(&mut captured)
             .iter()
             .filter_map(|event| match event {
-                CaptureEvent::SysEx(part) => Some(part.bytes[..usize::from(part.len)].to_vec()),
+                CaptureEvent::Part(part) => Some(part.bytes[..usize::from(part.len)].to_vec()),
                 _ => None,
             })
             .flatten()

@@ -6,6 +6,7 @@ pub mod capture;
 pub mod clock;
 pub mod editor;
 mod export;
+pub mod files;
 pub mod identity;
 pub mod instance;
 pub mod midi;

@@ -224,7 +224,7 @@ mod tests {
             assert_eq!(&buffer[..len], raw);
             let mut captured = record(&[event]);
             let part = std::iter::from_fn(|| captured.ring.events.pop().ok()).find_map(|event| match event {
-                CaptureEvent::SysEx(part) => Some(part),
+                CaptureEvent::Part(part) => Some(part),
                 _ => None,
             });
             let part = part.unwrap();

@@ -5,8 +5,8 @@ use rtrb::{Consumer, Producer, RingBuffer};
 use send_learn_protocol::record::{Automation, GapReason, MarkerKind, MidiKind, Transport};
 use send_learn_protocol::units::{HostNanos, SamplePosition};
 
-/// Bytes of a system exclusive message that one event carries.
-pub const SYSEX_PART: usize = 64;
+/// Bytes of a long message that one event carries.
+pub const PART: usize = 64;
 
 /// What the audio thread tells the uplink, in the order in which it happened.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -15,8 +15,8 @@ pub enum CaptureEvent {
     Block(BlockEvent),
     /// A MIDI message or note expression.
     Midi(MidiMessage),
-    /// Bytes of a system exclusive message.
-    SysEx(SysExPart),
+    /// Bytes of a message that is too long for one event.
+    Part(Part),
     /// The transport, on a change and once a second.
     Transport(Transport),
     /// A parameter's new value.
@@ -64,17 +64,28 @@ pub struct MidiMessage {
     pub value: f64,
 }
 
-/// A part of a system exclusive message.
+/// What the parts make when they are joined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whole {
+    /// A system exclusive message.
+    SysEx,
+    /// A text of the music, in UTF-8.
+    Text,
+}
+
+/// A part of a long message.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct SysExPart {
+pub struct Part {
     /// Where the message happens.
     pub position: SamplePosition,
+    /// What it is part of.
+    pub whole: Whole,
     /// Whether it is the last part.
     pub last: bool,
     /// How many of `bytes` count.
     pub len: u8,
     /// The bytes.
-    pub bytes: [u8; SYSEX_PART],
+    pub bytes: [u8; PART],
 }
 
 /// The audio thread's end.

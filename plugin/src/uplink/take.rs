@@ -16,7 +16,7 @@ use crate::clock;
 const MARGIN: Duration = Duration::from_micros(150);
 
 /// How often the ring of a take that is not in real time is looked at.
-const PATIENT_INTERVAL: Duration = Duration::from_millis(1);
+const FAST_INTERVAL: Duration = Duration::from_millis(1);
 
 /// The shortest and the longest sleep when a block is overdue; in between, half of the time that it is late.
 const OVERDUE_SHORTEST: Duration = Duration::from_micros(300);
@@ -119,8 +119,8 @@ impl Take {
         if self.ended {
             return None;
         }
-        if self.captured.config.patient {
-            return Some(now.after(PATIENT_INTERVAL));
+        if self.config.mode == SendMode::Fast {
+            return Some(now.after(FAST_INTERVAL));
         }
         let Some(due) = self.assembler.due().map(|due| due.after(MARGIN)) else { return Some(now.after(OVERDUE_LONGEST)) };
         let late = now.since(due);

@@ -1,0 +1,241 @@
+//! Sends WAV and MIDI files to a receiver, through the same capture and uplink as the plugin.
+
+mod progress;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::Parser;
+use send_learn_plugin::address;
+use send_learn_plugin::capture::{Capture, CaptureConfig, capture};
+use send_learn_plugin::clock;
+use send_learn_plugin::files::{Performance, Song, Wav};
+use send_learn_plugin::identity::{self, SERVER_VARIABLE};
+use send_learn_plugin::report::{LinkState, Report};
+use send_learn_plugin::uplink::{StreamHandle, TakeConfig, Uplink};
+use send_learn_protocol::packet::hello::{Description, PropertyKey};
+use send_learn_protocol::record::EndReason;
+use send_learn_protocol::sender::SendMode;
+use send_learn_protocol::units::{HostNanos, StreamId, TakeId};
+
+use progress::Progress;
+
+/// Sends WAV and MIDI files to a Send Learn receiver, as the plugin would while they play. Ends with status 0 only when the
+/// receiver has everything on disk.
+///
+/// Where the MIDI is longer than the audio, the recording goes on to the last event, and what has no audio is a gap.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Options {
+    /// WAV file: float32, or integers of 8, 16, 24 (exact) or 32 bits (rounded to float32).
+    #[arg(long, required_unless_present = "midi")]
+    wav: Option<PathBuf>,
+    /// Standard MIDI File, format 0 or 1. Its tempo and meter become the transport.
+    #[arg(long)]
+    midi: Option<PathBuf>,
+    /// The receiver, as address:port.
+    #[arg(long, env = SERVER_VARIABLE, default_value = address::DEFAULT)]
+    to: String,
+    /// The stream's name [default: the file's].
+    #[arg(long)]
+    name: Option<String>,
+    /// As fast as the receiver takes it, instead of in real time.
+    #[arg(long)]
+    fast: bool,
+    /// Frames of a block.
+    #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    block: u32,
+    /// Samples per second for MIDI without a WAV file.
+    #[arg(long, default_value_t = 48_000, value_parser = clap::value_parser!(u32).range(1..=768_000))]
+    rate: u32,
+    /// Give up when no receiver answers for this many seconds; 0 waits for ever.
+    #[arg(long, default_value_t = 30.0)]
+    timeout: f64,
+}
+
+/// How often the state is looked at while waiting.
+const STEP: Duration = Duration::from_millis(1);
+
+/// The status of a program that was interrupted (128 and SIGINT).
+const INTERRUPTED: u8 = 130;
+
+fn main() -> ExitCode {
+    match send(&Options::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(INTERRUPTED),
+        Err(error) => {
+            eprintln!("send-learn-send: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// True when all of it is durable, false when a person stopped it and all up to there is.
+fn send(options: &Options) -> Result<bool> {
+    let wav = options.wav.as_deref().map(Wav::open).transpose()?;
+    let song = options.midi.as_deref().map(Song::open).transpose()?;
+    options.to.parse::<address::Address>()?;
+    if wav.as_ref().is_some_and(Wav::is_rounded) {
+        eprintln!("note: 32-bit integers have more digits than float32; each sample is rounded to the nearest");
+    }
+    let mut performance = Performance::new(wav, song, options.rate);
+    if performance.length() == 0 {
+        bail!("the files hold neither audio nor events: there is nothing to send");
+    }
+    let interrupts = watch_interrupts()?;
+    let uplink = Uplink::acquire().context("the system grants no thread or socket")?;
+    let stream = uplink.open(&options.to);
+    let config = CaptureConfig {
+        sample_rate: f64::from(performance.sample_rate()),
+        channels: performance.channels(),
+        max_block: options.block,
+        patient: true,
+    };
+    let (mut audio, captured) = capture(config);
+    let mode = if options.fast { SendMode::Fast } else { SendMode::Live };
+    stream.start(TakeConfig { description: describe(options, &config), parameters: Vec::new(), mode }, captured);
+    let length = performance.length();
+    let mut watch = Watch { stream, interrupts, progress: Progress::new(length, config.sample_rate), options, unanswered: None };
+    let complete = play(&mut performance, &mut audio, &mut watch)?;
+    let position = audio.position();
+    audio.finish(if complete { EndReason::EndOfFile } else { EndReason::Stopped });
+    watch.until_durable(complete)?;
+    watch.progress.finish(&watch.stream.report(), position, complete);
+    Ok(complete)
+}
+
+/// Plays to the end, or until a person stops it; then false.
+fn play(performance: &mut Performance, audio: &mut Capture, watch: &mut Watch<'_>) -> Result<bool> {
+    let start = Instant::now();
+    let rate = f64::from(performance.sample_rate());
+    loop {
+        let frames = performance.next_block(watch.options.block);
+        if frames == 0 {
+            return Ok(true);
+        }
+        let due = start + Duration::from_secs_f64(performance.position() as f64 / rate);
+        loop {
+            if watch.look()? {
+                return Ok(false);
+            }
+            let early = due.saturating_duration_since(Instant::now());
+            if !watch.options.fast && !early.is_zero() {
+                std::thread::sleep(early.min(Duration::from_millis(20)));
+            } else if audio.has_room(frames) {
+                break;
+            } else {
+                std::thread::sleep(STEP);
+            }
+        }
+        performance.play(frames, clock::now(), audio)?;
+    }
+}
+
+/// Counts Ctrl-C: the first ends the take, a second ends the program.
+fn watch_interrupts() -> Result<Arc<AtomicU32>> {
+    let interrupts = Arc::new(AtomicU32::new(0));
+    let count = interrupts.clone();
+    ctrlc::set_handler(move || {
+        if count.fetch_add(1, Ordering::Relaxed) > 0 {
+            std::process::exit(i32::from(INTERRUPTED));
+        }
+    })
+    .context("cannot watch for Ctrl-C")?;
+    Ok(interrupts)
+}
+
+fn describe(options: &Options, config: &CaptureConfig) -> Description {
+    let file = options.wav.as_ref().or(options.midi.as_ref());
+    let name = options.name.clone().or_else(|| Some(file?.file_stem()?.to_string_lossy().into_owned()));
+    let mut description = Description {
+        stream: StreamId::random(),
+        take: TakeId::random(),
+        host: identity::host(),
+        machine: identity::machine(),
+        sample_rate: config.sample_rate,
+        channels: config.channels,
+        max_block: config.max_block,
+        started_unix_nanos: 0,
+        started: HostNanos(0),
+        properties: Vec::new(),
+    };
+    description.set_property(PropertyKey::NAME, &name.unwrap_or_default());
+    description.set_property(PropertyKey::HOST, "send-learn-send");
+    description.set_property(PropertyKey::HOST_VERSION, env!("CARGO_PKG_VERSION"));
+    description.set_property(PropertyKey::FORMAT, "file");
+    description.set_property(PropertyKey::SENDER_VERSION, env!("CARGO_PKG_VERSION"));
+    description.set_property(PropertyKey::MACHINE, &identity::machine_name());
+    description
+}
+
+/// Watches the stream: shows where it stands, and gives up when there is no hope.
+struct Watch<'a> {
+    stream: StreamHandle,
+    interrupts: Arc<AtomicU32>,
+    progress: Progress,
+    options: &'a Options,
+    /// Since when no receiver has answered.
+    unanswered: Option<Instant>,
+}
+
+impl Watch<'_> {
+    /// Shows the state. True when a person wants to stop.
+    fn look(&mut self) -> Result<bool> {
+        let report = self.stream.report();
+        self.check(&report)?;
+        self.progress.show(&report);
+        Ok(self.interrupts.load(Ordering::Relaxed) > 0)
+    }
+
+    fn check(&mut self, report: &Report) -> Result<()> {
+        if report.link == LinkState::Failed {
+            bail!("{}", report.problem);
+        }
+        if matches!(report.link, LinkState::Connected | LinkState::Finished) {
+            self.unanswered = None;
+            return Ok(());
+        }
+        let waited = self.unanswered.get_or_insert_with(Instant::now).elapsed();
+        if self.options.timeout <= 0.0 || waited.as_secs_f64() < self.options.timeout {
+            return Ok(());
+        }
+        let to = &self.options.to;
+        let tried = format!("tried {to} for {:.0} s", waited.as_secs_f64());
+        match report.link {
+            LinkState::Refused(reason) => bail!("the receiver at {to} declined: {reason} ({tried})"),
+            LinkState::Resolving => bail!("the name in {to} is still not found ({tried})"),
+            _ if report.durable.0 > 0 => bail!(
+                "the receiver stopped answering ({tried}); it has {:.1} s of the recording on disk, and the rest was not sent",
+                report.durable.0 as f64 / self.progress.sample_rate()
+            ),
+            _ => bail!(
+                "no receiver answers ({tried}). Is \"send-learn serve --listen {to}\" running there? Does a firewall block UDP?"
+            ),
+        }
+    }
+
+    /// Waits until everything is on the receiver's disk.
+    fn until_durable(&mut self, complete: bool) -> Result<()> {
+        let asked = self.interrupts.load(Ordering::Relaxed);
+        loop {
+            let report = self.stream.report();
+            if report.lost_entries > 0 {
+                bail!("{} datagrams were lost: the receiver was away for longer than memory lasts", report.lost_entries);
+            }
+            if report.dropped > 0 {
+                bail!("{} blocks or events were dropped on this machine", report.dropped);
+            }
+            if report.link == LinkState::Finished && !report.running {
+                return Ok(());
+            }
+            if self.look()? && complete && self.interrupts.load(Ordering::Relaxed) > asked {
+                bail!("stopped while {} datagrams were not on the receiver's disk yet", report.owed);
+            }
+            std::thread::sleep(STEP);
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! Capture and uplink against the protocol's receiver, over real sockets on this machine.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use send_learn_plugin::capture::{Capture, CaptureConfig, capture};
+use send_learn_plugin::clock;
+use send_learn_plugin::report::{LinkState, Tested};
+use send_learn_plugin::transport::Observed;
+use send_learn_plugin::uplink::{StreamHandle, TakeConfig, Uplink};
+use send_learn_protocol::packet::hello::{Description, PropertyKey};
+use send_learn_protocol::receiver::{Held, Receiver, ReceiverConfig, ReceiverEvent};
+use send_learn_protocol::record::{self, EndReason, GapReason, MidiKind, Record};
+use send_learn_protocol::sender::SendMode;
+use send_learn_protocol::units::{HostId, HostNanos, MachineId, ReceiverId, SessionId, SourceNumber, StreamId, TakeId};
+
+/// Every loop of a test gives up after this.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What a receiver got of one take: its entries by number.
+#[derive(Default)]
+struct Taken {
+    description: Option<Description>,
+    entries: BTreeMap<SourceNumber, Arc<[u8]>>,
+    closed: bool,
+}
+
+/// The decoded log of a take.
+#[derive(Default)]
+struct Decoded {
+    samples: Vec<f32>,
+    blocks: Vec<record::Block>,
+    midi: Vec<(u64, [u8; 3])>,
+    sysex: Vec<u8>,
+    gaps: Vec<record::Gap>,
+    names: Vec<String>,
+    end: Option<record::End>,
+}
+
+/// A receiver whose every second datagram towards it may be lost.
+struct Workstation {
+    address: SocketAddr,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<BTreeMap<TakeId, Taken>>>,
+}
+
+impl Workstation {
+    /// Drops one of `drop_one_in` datagrams in each direction; 0 drops none.
+    fn start(drop_one_in: u64) -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(2))).unwrap();
+        let address = socket.local_addr().unwrap();
+        let stop = Arc::new(AtomicBool::new(false));
+        let flag = stop.clone();
+        let thread = std::thread::Builder::new()
+            .name("workstation".to_owned())
+            .spawn(move || receive(&socket, &flag, drop_one_in))
+            .unwrap();
+        Self { address, stop, thread: Some(thread) }
+    }
+
+    fn finish(mut self) -> BTreeMap<TakeId, Taken> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.take().unwrap().join().unwrap()
+    }
+}
+
+fn receive(socket: &UdpSocket, stop: &AtomicBool, drop_one_in: u64) -> BTreeMap<TakeId, Taken> {
+    let config = ReceiverConfig { identity: ReceiverId::random(), max_streams: 8, secret: [7; 32] };
+    let mut receiver = Receiver::new(config, clock::now());
+    let mut sessions: BTreeMap<SessionId, TakeId> = BTreeMap::new();
+    let mut takes: BTreeMap<TakeId, Taken> = BTreeMap::new();
+    let (mut buffer, mut out) = ([0; 2_048], Vec::new());
+    // A fixed pattern without a short period: the same datagrams are lost in every run, as far as timing allows.
+    let mut count = 0_u64;
+    let mut lost = move || {
+        count += 1;
+        drop_one_in > 0 && (count * count / 7 + count) % drop_one_in == 0
+    };
+    while !stop.load(Ordering::Relaxed) {
+        match socket.recv_from(&mut buffer) {
+            Ok((len, from)) if !lost() => receiver.handle_datagram(clock::now(), from, &buffer[..len]),
+            Ok(_) => {}
+            Err(error) => assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error}"),
+        }
+        let now = clock::now();
+        receiver.handle_timeout(now);
+        while let Some(event) = receiver.poll_event() {
+            match event {
+                ReceiverEvent::Opened { session, description, .. } => {
+                    sessions.insert(session, description.take);
+                    let taken = takes.entry(description.take).or_default();
+                    taken.description = Some(*description);
+                    let complete = contiguous(taken);
+                    receiver.accept(now, session, Held { complete, beyond: Vec::new() });
+                }
+                ReceiverEvent::Entry { session, number, entry, .. } => {
+                    let taken = takes.get_mut(&sessions[&session]).unwrap();
+                    taken.entries.insert(number, entry);
+                    receiver.set_durable(now, session, contiguous(taken));
+                }
+                ReceiverEvent::Closed { session } => takes.get_mut(&sessions[&session]).unwrap().closed = true,
+                _ => {}
+            }
+        }
+        while let Some(to) = receiver.poll_transmit(now, &mut out) {
+            if !lost() {
+                socket.send_to(&out, to).unwrap();
+            }
+        }
+    }
+    takes
+}
+
+fn contiguous(taken: &Taken) -> SourceNumber {
+    let mut next = 0;
+    while taken.entries.contains_key(&SourceNumber(next)) {
+        next += 1;
+    }
+    SourceNumber(next)
+}
+
+fn decode(taken: &Taken) -> Decoded {
+    let mut decoded = Decoded::default();
+    for entry in taken.entries.values() {
+        for record in record::records(entry) {
+            match record.unwrap() {
+                Record::Audio(fragment) => {
+                    let start = fragment.position.0 as usize * usize::from(fragment.channels);
+                    decoded.samples.resize(start, 0.0);
+                    fragment.decode(&mut decoded.samples).unwrap();
+                }
+                Record::Block(block) => decoded.blocks.push(block),
+                Record::Midi(event) if event.kind == MidiKind::SysEx => decoded.sysex.extend_from_slice(event.data),
+                Record::Midi(event) => decoded.midi.push((event.position.0, event.bytes)),
+                Record::Gap(gap) => decoded.gaps.push(gap),
+                Record::Property(property) => decoded.names.push(property.text.to_owned()),
+                Record::End(end) => decoded.end = Some(end),
+                _ => {}
+            }
+        }
+    }
+    decoded
+}
+
+const RATE: f64 = 48_000.0;
+const BLOCK: u32 = 256;
+
+fn begin(stream: &StreamHandle, mode: SendMode) -> (Capture, TakeId) {
+    let config = CaptureConfig { sample_rate: RATE, channels: 2, max_block: BLOCK, patient: true };
+    let (audio, captured) = capture(config);
+    let take = TakeId::random();
+    let mut description = Description {
+        stream: StreamId::random(),
+        take,
+        host: HostId::random(),
+        machine: MachineId::random(),
+        sample_rate: RATE,
+        channels: 2,
+        max_block: BLOCK,
+        started_unix_nanos: 0,
+        started: HostNanos(0),
+        properties: Vec::new(),
+    };
+    description.set_property(PropertyKey::NAME, "Lead");
+    stream.start(TakeConfig { description, parameters: Vec::new(), mode }, captured);
+    (audio, take)
+}
+
+fn sample(channel: usize, position: u64) -> f32 {
+    ((position as f32 * 0.013 + channel as f32).sin() * 0.7 + (position % 97) as f32 * 1e-3) * 0.9
+}
+
+/// Plays `blocks` blocks as fast as there is room, with a note in each.
+fn play(audio: &mut Capture, blocks: u32) {
+    for _ in 0..blocks {
+        let position = audio.position().0;
+        let channels: [Vec<f32>; 2] =
+            std::array::from_fn(|channel| (position..position + u64::from(BLOCK)).map(|n| sample(channel, n)).collect());
+        audio.begin(BLOCK, clock::now(), &Observed::default(), true);
+        audio.midi(7, MidiKind::Message, [0x90, (position % 128) as u8, 1], -1, 0.0);
+        audio.end(&channels);
+    }
+}
+
+fn expected(frames: u64) -> Vec<f32> {
+    (0..frames).flat_map(|n| [sample(0, n), sample(1, n)]).collect()
+}
+
+fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < PATIENCE, "still not {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn same_bits(a: &[f32], b: &[f32]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits())
+}
+
+#[test]
+fn what_is_played_arrives_bit_for_bit_despite_loss() {
+    let workstation = Workstation::start(13);
+    let uplink = Uplink::acquire().unwrap();
+    let stream = uplink.open(&workstation.address.to_string());
+    let (mut audio, take) = begin(&stream, SendMode::Fast);
+    play(&mut audio, 400);
+    stream.rename("Lead 2");
+    audio.begin(BLOCK, clock::now(), &Observed::default(), true);
+    audio.sysex(3, &[&[0xF0][..], &[1; 900], &[0xF7]].concat());
+    audio.end(&[[0.0; BLOCK as usize], [0.0; BLOCK as usize]]);
+    audio.finish(EndReason::Stopped);
+    wait_until("durable", || stream.report().link == LinkState::Finished);
+    let report = stream.report();
+    assert_eq!((report.owed, report.lost_entries, report.dropped, report.midi), (0, 0, 0, 401));
+    assert_eq!(report.durable.0, 401 * u64::from(BLOCK));
+    drop(stream);
+    drop(uplink);
+    let takes = workstation.finish();
+    let taken = &takes[&take];
+    assert_eq!(taken.description.as_ref().unwrap().property(PropertyKey::NAME), "Lead");
+    assert!(taken.description.as_ref().unwrap().started.0 > 0);
+    let decoded = decode(taken);
+    let frames = 400 * u64::from(BLOCK);
+    assert!(same_bits(&decoded.samples[..frames as usize * 2], &expected(frames)));
+    assert_eq!(decoded.midi.len(), 400);
+    assert!(decoded.midi.iter().enumerate().all(|(n, (position, _))| *position == n as u64 * u64::from(BLOCK) + 7));
+    assert_eq!(decoded.sysex.len(), 902);
+    assert_eq!(decoded.names, ["Lead 2"]);
+    assert!(decoded.gaps.is_empty());
+    assert_eq!(decoded.blocks.iter().map(|block| u64::from(block.frames)).sum::<u64>(), frames + u64::from(BLOCK));
+    let end = decoded.end.unwrap();
+    assert_eq!((end.position.0, end.reason), (frames + u64::from(BLOCK), EndReason::Stopped));
+}
+
+#[test]
+fn an_old_take_is_finished_while_the_next_one_runs() {
+    let workstation = Workstation::start(0);
+    let uplink = Uplink::acquire().unwrap();
+    let stream = uplink.open(&workstation.address.to_string());
+    let (mut first, first_take) = begin(&stream, SendMode::Live);
+    play(&mut first, 50);
+    first.finish(EndReason::Deactivated);
+    let (mut second, second_take) = begin(&stream, SendMode::Live);
+    play(&mut second, 30);
+    second.begin(BLOCK, clock::now(), &Observed::default(), false);
+    play(&mut second, 1);
+    second.finish(EndReason::Deactivated);
+    wait_until("durable", || {
+        let report = stream.report();
+        report.link == LinkState::Finished && report.older_takes == 0
+    });
+    drop((stream, uplink));
+    let takes = workstation.finish();
+    assert!(same_bits(&decode(&takes[&first_take]).samples, &expected(50 * u64::from(BLOCK))));
+    let decoded = decode(&takes[&second_take]);
+    assert_eq!(decoded.gaps.len(), 1);
+    assert_eq!((decoded.gaps[0].position.0, decoded.gaps[0].reason), (30 * u64::from(BLOCK), GapReason::Bypassed));
+    assert_eq!(decoded.end.unwrap().position.0, 32 * u64::from(BLOCK));
+}
+
+#[test]
+fn an_activation_in_which_nothing_is_played_leaves_nothing() {
+    let workstation = Workstation::start(0);
+    let uplink = Uplink::acquire().unwrap();
+    let stream = uplink.open(&workstation.address.to_string());
+    let (silent, silent_take) = begin(&stream, SendMode::Live);
+    drop(silent);
+    let (mut audio, take) = begin(&stream, SendMode::Live);
+    play(&mut audio, 3);
+    drop(audio);
+    wait_until("durable", || stream.report().link == LinkState::Finished);
+    drop((stream, uplink));
+    let takes = workstation.finish();
+    assert!(takes.contains_key(&take) && !takes.contains_key(&silent_take));
+}
+
+#[test]
+fn what_was_played_without_a_receiver_is_sent_when_the_address_is_mended() {
+    let nobody = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let workstation = Workstation::start(0);
+    let uplink = Uplink::acquire().unwrap();
+    let stream = uplink.open(&nobody.local_addr().unwrap().to_string());
+    let (mut audio, take) = begin(&stream, SendMode::Live);
+    play(&mut audio, 40);
+    wait_until("asking", || stream.report().link == LinkState::Connecting && stream.report().owed > 0);
+    stream.set_address(&workstation.address.to_string());
+    play(&mut audio, 10);
+    drop(audio);
+    wait_until("durable", || stream.report().link == LinkState::Finished);
+    drop((stream, uplink));
+    let takes = workstation.finish();
+    assert!(same_bits(&decode(&takes[&take]).samples, &expected(50 * u64::from(BLOCK))));
+}
+
+#[test]
+fn a_host_that_closes_without_a_receiver_is_not_kept_waiting() {
+    let nobody = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let uplink = Uplink::acquire().unwrap();
+    let stream = uplink.open(&nobody.local_addr().unwrap().to_string());
+    let (mut audio, _) = begin(&stream, SendMode::Live);
+    play(&mut audio, 40);
+    let start = Instant::now();
+    drop((audio, stream, uplink));
+    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_test_of_an_address_tells_whether_a_receiver_answers() {
+    let workstation = Workstation::start(0);
+    let nobody = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let uplink = Uplink::acquire().unwrap();
+    let good = uplink.test(&workstation.address.to_string());
+    let silent = uplink.test(&nobody.local_addr().unwrap().to_string());
+    let bad = uplink.test("no address at all");
+    wait_until("answered", || [&good, &silent, &bad].iter().all(|outcome| *outcome.lock() != Tested::Waiting));
+    assert!(matches!(*good.lock(), Tested::Answered { .. }));
+    assert!(matches!(*silent.lock(), Tested::Silent { .. }));
+    assert!(matches!(*bad.lock(), Tested::Failed(_)));
+    drop(uplink);
+    assert!(workstation.finish().is_empty(), "a test leaves no take");
+}
