@@ -10,6 +10,7 @@ pub mod process;
 pub mod products;
 pub mod python;
 pub mod relay;
+pub mod rig;
 pub mod score;
 pub mod synth;
 pub mod tunes;

@@ -1,1 +1,234 @@
-//! stub
+//! The processes of a test: started on ports of their own, watched, and gone when the test is.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail};
+
+/// How often something that another process does is looked for.
+const GLANCE: Duration = Duration::from_millis(20);
+
+/// How long a receiver may take to say that it listens, or to close.
+const RECEIVER_TIME: Duration = Duration::from_secs(20);
+
+/// A process that does not outlive this value.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    name: String,
+}
+
+impl Process {
+    /// Starts `command`.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start(command: &mut Command) -> Result<Self> {
+        let name = command.get_program().to_string_lossy().into_owned();
+        let child = command.spawn().with_context(|| format!("cannot start {name}"))?;
+        Ok(Self { child, name })
+    }
+
+    /// The process itself.
+    pub fn child(&mut self) -> &mut Child {
+        &mut self.child
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// When it does not end within `limit`.
+    pub fn wait(&mut self, limit: Duration) -> Result<ExitStatus> {
+        let child = &mut self.child;
+        wait_for(limit, || child.try_wait().ok().flatten()).ok_or_else(|| anyhow!("{} has not ended after {limit:?}", self.name))
+    }
+
+    /// Waits until it writes `line` to its standard output, which must be piped.
+    ///
+    /// # Errors
+    /// When its output ends before that.
+    pub fn wait_for_line(&mut self, line: &str) -> Result<()> {
+        let output = self.child.stdout.take().context("its output is not piped")?;
+        let mut lines = BufReader::new(output).lines();
+        match lines.any(|read| read.is_ok_and(|read| read == line)) {
+            true => Ok(()),
+            false => bail!("{} ended with {}", self.name, self.child.wait()?),
+        }
+    }
+
+    /// Asks it to end, as Ctrl-C does.
+    ///
+    /// # Errors
+    /// When the signal cannot be sent.
+    pub fn terminate(&mut self) -> Result<()> {
+        #[cfg(unix)]
+        let asked = rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), rustix::process::Signal::TERM);
+        #[cfg(not(unix))]
+        let asked = self.child.kill();
+        asked.with_context(|| format!("cannot stop {}", self.name))
+    }
+
+    /// Ends it at once, without a chance to clean up: kill -9.
+    ///
+    /// # Errors
+    /// When it cannot be killed.
+    pub fn kill(&mut self) -> Result<()> {
+        self.child.kill().with_context(|| format!("cannot kill {}", self.name))?;
+        self.child.wait().with_context(|| format!("{} does not end", self.name))?;
+        Ok(())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended long ago; then there is nothing to do.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A running receiver.
+#[derive(Debug)]
+pub struct Receiver {
+    process: Process,
+    address: SocketAddr,
+    data: PathBuf,
+    messages: PathBuf,
+}
+
+impl Receiver {
+    /// Starts `program serve` on a free port of 127.0.0.1. Recordings go to `folder/data`, messages to `folder`.
+    ///
+    /// # Errors
+    /// When it does not come up; the message holds what it said.
+    pub fn start(program: &Path, folder: &Path) -> Result<Self> {
+        Self::start_at(program, folder, SocketAddr::from(([127, 0, 0, 1], 0)))
+    }
+
+    /// As [`Receiver::start`], on a certain address.
+    ///
+    /// # Errors
+    /// As [`Receiver::start`].
+    pub fn start_at(program: &Path, folder: &Path, listen: SocketAddr) -> Result<Self> {
+        let data = folder.join("data");
+        fs::create_dir_all(&data).with_context(|| format!("cannot create {}", data.display()))?;
+        let messages = folder.join("receiver.log");
+        let log = File::options().create(true).append(true).open(&messages)?;
+        let mut command = Command::new(program);
+        command.args(["serve", "--listen", &listen.to_string(), "--data"]).arg(&data);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
+        let mut process = Process::start(&mut command)?;
+        let address = announced_address(&mut process).with_context(|| {
+            format!("the receiver did not come up. It said:\n{}", fs::read_to_string(&messages).unwrap_or_default())
+        })?;
+        Ok(Self { process, address, data, messages })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its data folder.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// What it said on its standard error so far.
+    pub fn messages(&self) -> String {
+        fs::read_to_string(&self.messages).unwrap_or_default()
+    }
+
+    /// Its process.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    /// Closes it as Ctrl-C does.
+    ///
+    /// # Errors
+    /// When it does not end, or not with status 0.
+    pub fn stop(mut self) -> Result<()> {
+        self.process.terminate()?;
+        let status = self.process.wait(RECEIVER_TIME)?;
+        if !status.success() {
+            bail!("the receiver ended with {status}. It said:\n{}", self.messages());
+        }
+        Ok(())
+    }
+
+    /// Waits until `count` recordings are finished and none is open.
+    ///
+    /// # Errors
+    /// When that takes longer than `limit`; the message holds what is there and what the receiver said.
+    pub fn finished(&self, count: usize, limit: Duration) -> Result<Vec<PathBuf>> {
+        let finished = wait_for(limit, || {
+            let (closed, open) = recordings(&self.data);
+            (closed.len() >= count && open.is_empty()).then_some(closed)
+        });
+        finished.ok_or_else(|| {
+            let (closed, open) = recordings(&self.data);
+            anyhow!(
+                "after {limit:?} there are {} finished recordings of {count}, and {} open ones. The receiver said:\n{}",
+                closed.len(),
+                open.len(),
+                self.messages()
+            )
+        })
+    }
+}
+
+/// The recordings below `folder`: finished ones, and those that are being written.
+pub fn recordings(folder: &Path) -> (Vec<PathBuf>, Vec<PathBuf>) {
+    let (mut closed, mut open) = (Vec::new(), Vec::new());
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            match path.extension().and_then(|extension| extension.to_str()) {
+                _ if path.is_dir() => folders.push(path),
+                Some("h5") => closed.push(path),
+                Some("part") => open.push(path),
+                _ => {}
+            }
+        }
+    }
+    closed.sort();
+    (closed, open)
+}
+
+/// Asks for something every few milliseconds until it is there or `limit` is over.
+pub fn wait_for<T>(limit: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
+    let begun = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return Some(answer);
+        }
+        if begun.elapsed() > limit {
+            return None;
+        }
+        thread::sleep(GLANCE);
+    }
+}
+
+/// Reads `listening on ADDRESS` from the receiver's output, and goes on reading so that it can never be blocked by it.
+fn announced_address(process: &mut Process) -> Result<SocketAddr> {
+    let output = process.child.stdout.take().context("no output")?;
+    let (announce, announced) = mpsc::sync_channel(1);
+    let read = move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            if let Some(address) = line.strip_prefix("listening on ") {
+                let _ = announce.try_send(address.trim().parse::<SocketAddr>());
+            }
+        }
+    };
+    thread::Builder::new().name("receiver output".to_owned()).spawn(read)?;
+    // Disconnected: it ended without a word.
+    Ok(announced.recv_timeout(RECEIVER_TIME).map_err(|_| anyhow!("it announced no address"))??)
+}
