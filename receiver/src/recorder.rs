@@ -301,7 +301,9 @@ impl Recorder {
             },
         };
         if let Err(error) = &opened {
-            tracing::error!("{error}. The stream is refused; its sender keeps its data and tries again. Free disk space or mend the folder's rights.");
+            tracing::error!(
+                "{error}. The stream is refused; its sender keeps its data and tries again. Free disk space or mend the folder's rights."
+            );
         }
         let report = match self.live_take(id) {
             Some(live) if opened.is_ok() => {
@@ -417,7 +419,9 @@ impl Live {
             }
             Err(error) => {
                 if !std::mem::replace(&mut self.failing, true) {
-                    tracing::error!("{error}. Nothing is lost: the sender keeps what is not on disk, and sends it again. Free disk space.");
+                    tracing::error!(
+                        "{error}. Nothing is lost: the sender keeps what is not on disk, and sends it again. Free disk space."
+                    );
                 }
                 report(Report::Lost { take, numbers: std::mem::take(&mut self.entries) });
                 for (gone, arrived) in &self.gone {

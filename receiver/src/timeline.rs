@@ -231,7 +231,11 @@ impl Timeline {
             && crc_of(samples) != block.crc
         {
             self.faults.crc_mismatches += 1;
-            tracing::error!(position = begin, frames = block.frames, "a block's samples do not have the checksum that its sender stated");
+            tracing::error!(
+                position = begin,
+                frames = block.frames,
+                "a block's samples do not have the checksum that its sender stated"
+            );
         }
         let came = self.came.take().unwrap_or(came);
         self.batch.blocks.push(BlockRow {
@@ -262,7 +266,8 @@ impl Timeline {
         }
         if end > self.end {
             self.missing_until(end, Some(gap.reason));
-        } else if let Some(row) = self.batch.gaps.last_mut().filter(|row| row.sample == gap.position.0 && row.frames == gap.frames) {
+        } else if let Some(row) = self.batch.gaps.last_mut().filter(|row| row.sample == gap.position.0 && row.frames == gap.frames)
+        {
             // The jump was seen before its reason.
             row.reason = gap.reason as u8;
         }

@@ -62,7 +62,9 @@ impl DataFolder {
     fn path(self) -> anyhow::Result<PathBuf> {
         match self.data {
             Some(path) => Ok(path),
-            None => Ok(std::env::home_dir().context("there is no home folder: say where recordings go with --data")?.join("SendLearn")),
+            None => {
+                Ok(std::env::home_dir().context("there is no home folder: say where recordings go with --data")?.join("SendLearn"))
+            }
         }
     }
 }

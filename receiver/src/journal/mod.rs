@@ -141,8 +141,7 @@ impl Frame<'_> {
             Self::Entry { arrival, arrived, .. } => (KIND_ENTRY, arrival as u8, arrived),
             Self::Gone { arrived, .. } => (KIND_GONE, 0, arrived),
         };
-        let header =
-            FrameHeader { len: 0.into(), crc: 0.into(), arrived: arrived.0.into(), kind, arrival, reserved: [0; 6] };
+        let header = FrameHeader { len: 0.into(), crc: 0.into(), arrived: arrived.0.into(), kind, arrival, reserved: [0; 6] };
         out.extend_from_slice(bytemuck::bytes_of(&header));
         match *self {
             Self::Entry { entry, .. } => out.extend_from_slice(entry),

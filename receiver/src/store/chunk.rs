@@ -24,9 +24,7 @@ pub(super) fn write_audio_chunk(audio: &Dataset, frame: u64, samples: &[f32]) ->
     let status = hdf5::sync::sync(|| {
         // SAFETY: the dataset is open, as `audio` holds it; `offset` has one number for each of its two dimensions; the buffer
         // is as long as stated and outlives the call; `sync` holds the library's lock.
-        unsafe {
-            H5Dwrite_chunk(audio.id(), H5P_DEFAULT, 0, offset.as_ptr(), filtered.len(), filtered.as_ptr().cast())
-        }
+        unsafe { H5Dwrite_chunk(audio.id(), H5P_DEFAULT, 0, offset.as_ptr(), filtered.len(), filtered.as_ptr().cast()) }
     });
     if status < 0 { Err(hdf5::Error::query().unwrap_or_else(|_| "H5Dwrite_chunk failed".into())) } else { Ok(()) }
 }

@@ -189,7 +189,9 @@ fn read_summary(path: &Path, file: &File) -> Result<Summary, StoreError> {
     }
     let schema_version: u32 = attribute(path, file, "schema_version")?;
     if schema_version > SCHEMA_VERSION {
-        return Err(foreign(&format!("it has schema version {schema_version}; this program knows up to {SCHEMA_VERSION}: update it")));
+        return Err(foreign(&format!(
+            "it has schema version {schema_version}; this program knows up to {SCHEMA_VERSION}: update it"
+        )));
     }
     Ok(Summary {
         schema_version,

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::StoreError;
 use super::layout::{
     AUDIO_CHUNK, AutomationRow, BlockRow, ClockRow, GapRow, MAX_POSITION, MarkerRow, MidiRow, ParameterRow, Row, TransportRow,
 };
 use super::reader::{Recording, Summary};
-use super::StoreError;
 use crate::timeline::crc_of;
 
 /// What a check found.
@@ -91,7 +91,9 @@ fn check_summary(recording: &Recording, verdict: &mut Verdict) -> Result<(), Sto
         }
     }
     if !summary.closed {
-        verdict.notes.push("not closed: it is being written, or its receiver was stopped; start the receiver to complete it".to_owned());
+        verdict
+            .notes
+            .push("not closed: it is being written, or its receiver was stopped; start the receiver to complete it".to_owned());
     }
     if summary.bad_records > 0 {
         verdict.problem(format!("{} records of the sender were unusable", summary.bad_records));

@@ -251,7 +251,11 @@ impl Audio {
             .deflate(DEFLATE_LEVEL)
             .shape((0.., channels))
             .create("audio")?;
-        write_text(&dataset, "about", "Samples as the host gave them, float32, nominally -1 to 1. Row i is sample first_sample + i.")?;
+        write_text(
+            &dataset,
+            "about",
+            "Samples as the host gave them, float32, nominally -1 to 1. Row i is sample first_sample + i.",
+        )?;
         write_text(&dataset, "unit", "full scale")?;
         Ok(Self { dataset, channels, written: 0, chunk: Vec::with_capacity(AUDIO_CHUNK * channels) })
     }
