@@ -60,7 +60,7 @@ pub enum Command {
         /// Its folder.
         folder: PathBuf,
         /// What is known of it.
-        take: Take,
+        take: Box<Take>,
         /// How far its journal is.
         progress: Arc<Progress>,
     },
@@ -81,7 +81,7 @@ pub fn run(commands: &Queue<Command>, reports: &Queue<recorder::Command>) {
         for command in commands.drain(if busy { Duration::ZERO } else { FLUSH_INTERVAL / 2 }) {
             match command {
                 Command::Follow { id, folder, take, progress } => {
-                    takes.insert(id, Follow::new(Assembly::new(id, folder, take, progress)));
+                    takes.insert(id, Follow::new(Assembly::new(id, folder, *take, progress)));
                 }
                 Command::Interrupt { id } => {
                     if let Some(follow) = takes.remove(&id) {

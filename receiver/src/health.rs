@@ -73,7 +73,7 @@ fn share(part: f64, whole: f64) -> f64 {
 
 /// From the host's time on the studio machine's clock to an arrival on the receiver's, by the measured offset and drift.
 fn delay(clock: &ClockEstimate, host: HostNanos, arrived: HostNanos) -> Option<Duration> {
-    let since_estimate = host.0 as i128 - i128::from(clock.host.0);
+    let since_estimate = i128::from(host.0) - i128::from(clock.host.0);
     let drift = (since_estimate as f64 * clock.drift_ppb * 1e-9) as i128;
     let on_our_clock = i128::from(host.0) + i128::from(clock.offset) + drift;
     let nanos = (i128::from(arrived.0) - on_our_clock).max(0);

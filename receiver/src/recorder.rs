@@ -340,7 +340,7 @@ impl Recorder {
         })?;
         let progress = Arc::new(Progress::default());
         progress.set_mark(journal.durable());
-        let follow = archive::Command::Follow { id, folder: folder.clone(), take, progress: Arc::clone(&progress) };
+        let follow = archive::Command::Follow { id, folder: folder.clone(), take: Box::new(take), progress: Arc::clone(&progress) };
         self.archive.push(follow);
         let live = Live {
             journal,
