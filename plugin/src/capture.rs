@@ -176,7 +176,8 @@ impl Capture {
             self.watch.skip(observed, frames);
             return self.skip(frames, GapReason::Bypassed);
         }
-        if !self.has_room(frames) && !(self.config.patient && self.wait_for_room(frames)) {
+        let room = self.has_room(frames) || (self.config.patient && self.wait_for_room(frames));
+        if !room {
             self.counters.dropped_blocks.fetch_add(1, Ordering::Relaxed);
             self.watch.skip(observed, frames);
             return self.skip(frames, GapReason::RingFull);

@@ -136,9 +136,7 @@ fn convert(event: &NoteEvent<RawMessage>) -> Option<(MidiKind, [u8; 3], f64)> {
         }
         NoteEvent::MidiCC { channel, cc, value, .. } => message(0xB0, *channel, *cc, seven_bits(*value), *value),
         NoteEvent::MidiProgramChange { channel, program, .. } => message(0xC0, *channel, *program, 0, 0.0),
-        NoteEvent::MidiChannelPressure { channel, pressure, .. } => {
-            message(0xD0, *channel, seven_bits(*pressure), 0, *pressure)
-        }
+        NoteEvent::MidiChannelPressure { channel, pressure, .. } => message(0xD0, *channel, seven_bits(*pressure), 0, *pressure),
         NoteEvent::MidiPitchBend { channel, value, .. } => {
             let bend = (value * 16_383.0).round().clamp(0.0, 16_383.0) as u16;
             message(0xE0, *channel, (bend & 0x7F) as u8, (bend >> 7) as u8, *value)

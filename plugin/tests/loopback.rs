@@ -57,10 +57,8 @@ impl Workstation {
         let address = socket.local_addr().unwrap();
         let stop = Arc::new(AtomicBool::new(false));
         let flag = stop.clone();
-        let thread = std::thread::Builder::new()
-            .name("workstation".to_owned())
-            .spawn(move || receive(&socket, &flag, drop_one_in))
-            .unwrap();
+        let thread =
+            std::thread::Builder::new().name("workstation".to_owned()).spawn(move || receive(&socket, &flag, drop_one_in)).unwrap();
         Self { address, stop, thread: Some(thread) }
     }
 

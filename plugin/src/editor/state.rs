@@ -45,11 +45,13 @@ pub(super) fn headline(instance: &Instance, report: Option<&Report>) -> Headline
             } else {
                 "Nothing is lost: it is kept here and sent later."
             };
-            let detail = if report.problem.is_empty() { format!("Nothing answers at {at}. {kept}") } else { report.problem.clone() };
+            let detail =
+                if report.problem.is_empty() { format!("Nothing answers at {at}. {kept}") } else { report.problem.clone() };
             Headline::new(theme::BAD, "Receiver not found", detail)
         }
         LinkState::Connected if report.dropped > 0 || report.lost_entries > 0 => {
-            let detail = format!("{} blocks or events were dropped. The recording says which.", report.dropped + report.lost_entries);
+            let detail =
+                format!("{} blocks or events were dropped. The recording says which.", report.dropped + report.lost_entries);
             Headline::new(theme::WARN, "Recording, with gaps", detail)
         }
         LinkState::Connected if report.running => {

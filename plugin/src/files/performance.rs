@@ -220,8 +220,7 @@ mod tests {
 
     fn perform(mut performance: Performance, block: u32) -> (Captured, Vec<CaptureEvent>) {
         let rate = f64::from(performance.sample_rate());
-        let config =
-            CaptureConfig { sample_rate: rate, channels: performance.channels(), max_block: block, patient: false };
+        let config = CaptureConfig { sample_rate: rate, channels: performance.channels(), max_block: block, patient: false };
         let (mut audio, mut captured) = capture(config);
         let mut events = Vec::new();
         loop {
@@ -282,12 +281,8 @@ mod tests {
     fn midi_that_outlasts_the_audio_goes_on_over_a_gap() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("short.wav");
-        let spec = hound::WavSpec {
-            channels: 1,
-            sample_rate: 48_000,
-            bits_per_sample: 16,
-            sample_format: hound::SampleFormat::Int,
-        };
+        let spec =
+            hound::WavSpec { channels: 1, sample_rate: 48_000, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
         let mut writer = hound::WavWriter::create(&path, spec).unwrap();
         (0..100_000).for_each(|n| writer.write_sample((n % 1_000) as i16).unwrap());
         writer.finalize().unwrap();

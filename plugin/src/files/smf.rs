@@ -121,8 +121,7 @@ fn tracks<'a>(path: &Path, bytes: &'a [u8]) -> Result<Vec<&'a [u8]>, SongError> 
     let mut tracks = Vec::new();
     let mut rest = bytes;
     while tracks.len() < stated_tracks {
-        let truncated =
-            |present, stated| SongError::Truncated { path: path.to_owned(), track: tracks.len() + 1, present, stated };
+        let truncated = |present, stated| SongError::Truncated { path: path.to_owned(), track: tracks.len() + 1, present, stated };
         let Some((head, body)) = rest.split_at_checked(8) else { return Err(truncated(0, 8)) };
         let stated = u32::from_be_bytes([head[4], head[5], head[6], head[7]]) as usize;
         let Some((chunk, tail)) = body.split_at_checked(stated) else { return Err(truncated(body.len(), stated)) };
