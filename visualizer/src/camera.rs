@@ -9,7 +9,7 @@ use crate::layout;
 use crate::stream::Stream;
 
 /// Vertical field of view, in radians.
-const FIELD: f32 = 0.62;
+pub const FIELD: f32 = 0.62;
 /// Where streams may stand in the picture, left, bottom, right and top, -1 to 1: below are the cards, above the header.
 const FREE: Rect = Rect { min: Vec2::new(-0.95, -0.70), max: Vec2::new(0.95, 0.84) };
 /// How fast the camera follows, per second.
@@ -34,7 +34,7 @@ pub struct Orbit {
 
 impl Default for Orbit {
     fn default() -> Self {
-        Self { yaw: -0.30, pitch: 0.47, distance: 20.0, target: Vec3::ZERO, frames_all: true }
+        Self { yaw: -0.22, pitch: 0.44, distance: 20.0, target: Vec3::ZERO, frames_all: true }
     }
 }
 
@@ -43,7 +43,8 @@ impl Orbit {
         Quat::from_euler(EulerRot::YXZ, self.yaw, -self.pitch, 0.0)
     }
 
-    fn transform(&self) -> Transform {
+    /// Where the camera stands, and how it is turned.
+    pub fn transform(&self) -> Transform {
         let rotation = self.rotation();
         Transform::from_translation(self.target + rotation * Vec3::Z * self.distance).with_rotation(rotation)
     }

@@ -6,9 +6,9 @@ use crate::stream::Stream;
 
 /// Width (frequency), height (level) and depth (time) of a terrain, in world units. It spans x from 0 to its width and z from
 /// 0 (now) to its negative depth.
-pub const TILE: Vec3 = Vec3::new(10.0, 2.3, 8.0);
+pub const TILE: Vec3 = Vec3::new(12.5, 2.6, 8.5);
 /// How far the plate with the waveform reaches down in front of a terrain.
-pub const SKIRT: f32 = 1.05;
+pub const SKIRT: f32 = 0.95;
 /// The free ground between two terrains.
 const GAP: Vec2 = Vec2::new(1.6, 4.2);
 
@@ -33,7 +33,7 @@ pub fn bounds(count: usize) -> (Vec3, Vec3) {
     let count = count.max(1);
     let last = place(count - 1, count);
     let right = place(columns(count) - 1, count);
-    (Vec3::new(0.0, -SKIRT, -TILE.z), Vec3::new(right.x + TILE.x, TILE.y * 0.8, last.z))
+    (Vec3::new(0.0, -SKIRT, -TILE.z), Vec3::new(right.x + TILE.x, TILE.y * 0.55, last.z))
 }
 
 /// Puts every stream in its place.

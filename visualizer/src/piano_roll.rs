@@ -11,7 +11,7 @@ use crate::stream::Stream;
 /// The most notes that one stream draws.
 const MAX_DRAWN: usize = 320;
 /// How high above the ground notes fly, in parts of a terrain's height.
-const ALTITUDE: f32 = 0.62;
+const ALTITUDE: f32 = 0.74;
 /// Shades from the softest to the hardest note.
 const SHADES: usize = 8;
 /// Hues of the channels, in degrees of Oklch: cool ones, which the terrain has none of.

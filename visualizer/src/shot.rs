@@ -13,7 +13,7 @@ use crate::camera;
 use crate::stream::Stream;
 
 /// Frames that are drawn at the start, so that every shader is ready, and before the picture is taken.
-const FRAMES_DRAWN: u32 = 4;
+const FRAMES_DRAWN: u32 = 3;
 /// How long the driver may take for the picture.
 const PATIENCE: Duration = Duration::from_secs(60);
 

@@ -205,7 +205,7 @@ mod tests {
     fn the_ridge_of_a_chirp_follows_its_frequency_from_hop_to_hop() {
         let mut spectrum = Spectrum::new(RATE);
         let mut ring = SampleRing::new(spectrum.reach());
-        let seconds = 4.0;
+        let seconds = 3.6;
         // Two octaves a second from 100 Hz on.
         let frequency = |at: f64| 100.0 * (2.0 * at).exp2();
         let phase = |at: f64| TAU * 100.0 * ((2.0 * at).exp2() - 1.0) / (2.0 * 2.0_f64.ln());

@@ -18,8 +18,10 @@ use crate::upload::{RowUpload, Uploads, row_texture};
 
 /// Rows of the ring from one row of the mesh to the next.
 const STRIDE: usize = 4;
-/// Rows of the mesh: one at the head, and the fixed ones.
-const MESH_ROWS: usize = ROWS / STRIDE;
+/// Rows of the mesh: the foot of the front, one at the head, and those at fixed rows of the ring, which all but fill it.
+const MESH_ROWS: usize = ROWS / STRIDE + 1;
+/// Columns of the mesh: the bands, and the feet of both sides.
+const MESH_COLUMNS: usize = BANDS + 2;
 /// The row of the texture that tells the shader where the head is.
 const CONTROL_ROW: u32 = ROWS as u32;
 
@@ -124,16 +126,16 @@ pub(crate) fn raise(
     }
 }
 
-/// Vertices at (band, 0, row); the shader puts them in their places.
+/// Vertices at (column, 0, row); the shader puts them in their places.
 fn grid() -> Mesh {
     let positions: Vec<[f32; 3]> =
-        (0..MESH_ROWS).flat_map(|row| (0..BANDS).map(move |band| [band as f32, 0.0, row as f32])).collect();
-    let corner = |row: usize, band: usize| (row * BANDS + band) as u32;
+        (0..MESH_ROWS).flat_map(|row| (0..MESH_COLUMNS).map(move |column| [column as f32, 0.0, row as f32])).collect();
+    let corner = |row: usize, column: usize| (row * MESH_COLUMNS + column) as u32;
     let indices = (0..MESH_ROWS - 1)
-        .flat_map(|row| (0..BANDS - 1).map(move |band| (row, band)))
-        .flat_map(|(row, band)| {
-            let (a, b) = (corner(row, band), corner(row, band + 1));
-            let (c, d) = (corner(row + 1, band), corner(row + 1, band + 1));
+        .flat_map(|row| (0..MESH_COLUMNS - 1).map(move |column| (row, column)))
+        .flat_map(|(row, column)| {
+            let (a, b) = (corner(row, column), corner(row, column + 1));
+            let (c, d) = (corner(row + 1, column), corner(row + 1, column + 1));
             [a, b, c, c, b, d]
         })
         .collect();

@@ -19,7 +19,8 @@ struct Shape {
 
 struct Vertex {
     @builtin(instance_index) instance_index: u32,
-    // x: band; z: row of the mesh, 0 at the front.
+    // x: column of the mesh, one per band and one more on each side; z: row of the mesh, 0 at the front. The outermost columns
+    // and the first row stand on the ground: with their neighbours they are the sides of the body.
     @location(0) position: vec3<f32>,
 };
 
@@ -28,6 +29,8 @@ struct Surface {
     @location(0) band: f32,
     // Rows of the ring before now.
     @location(1) age: f32,
+    // 0 on the ground, 1 on the surface.
+    @location(2) rise: f32,
 };
 
 fn bands() -> i32 { return i32(textureDimensions(rows).x); }
@@ -51,33 +54,36 @@ fn vertex(vertex: Vertex) -> Surface {
     let head = i32(control(0));
     let fraction = control(1);
     let stride = i32(shape.stride);
-    let band = i32(vertex.position.x);
     let mesh_row = i32(vertex.position.z);
+    let column = i32(vertex.position.x) - 1;
+    let band = clamp(column, 0, bands() - 1);
 
-    // The first row of the mesh stands at the head; the others keep to fixed rows of the ring, so that peaks move with the
+    // The surface's first row stands at the head; the others keep to fixed rows of the ring, so that peaks move with the
     // music instead of flickering as they pass from vertex to vertex.
     var row = head;
     var age = 0.0;
     var value = level(band, row);
-    if mesh_row > 0 {
-        row = head - head % stride - (mesh_row - 1) * stride;
+    if mesh_row > 1 {
+        row = head - head % stride - (mesh_row - 2) * stride;
         age = f32(head - row) + fraction;
         value = 0.0;
         for (var back = 0; back < stride; back++) {
             value = max(value, level(band, row - back));
         }
     }
+    let rise = select(1.0, 0.0, mesh_row == 0 || band != column);
 
-    let x = (vertex.position.x / f32(bands() - 1)) * shape.size.x;
-    let y = relief(value, age) * shape.size.y;
+    let x = f32(band) / f32(bands() - 1) * shape.size.x;
+    let y = relief(value, age) * rise * shape.size.y;
     let z = -age / f32(ring()) * shape.size.z;
     let world_from_local = mesh_functions::get_world_from_local(vertex.instance_index);
     let world = mesh_functions::mesh_position_local_to_world(world_from_local, vec4<f32>(x, y, z, 1.0));
 
     var out: Surface;
     out.clip = position_world_to_clip(world.xyz);
-    out.band = vertex.position.x;
+    out.band = f32(band);
     out.age = age;
+    out.rise = rise;
     return out;
 }
 
@@ -104,9 +110,11 @@ fn fragment(in: Surface) -> @location(0) vec4<f32> {
     let light = 0.62 + 0.55 * max(dot(normal, normalize(vec3<f32>(-0.45, 0.75, 0.5))), 0.0);
 
     let far = in.age / f32(ring());
-    let colour = textureSampleLevel(colours, colours_sampler, vec2<f32>(value * 0.996 + 0.002, 0.5), 0.0).rgb;
-    let edge = 1.0 - smoothstep(0.0, 5.0, in.age);
-    let lit = colour * light * (1.0 + 0.9 * edge) * control(2);
+    let side = 1.0 - smoothstep(0.85, 1.0, in.rise);
+    let shade = value * mix(1.0, 0.35 + 0.65 * in.rise, side);
+    let colour = textureSampleLevel(colours, colours_sampler, vec2<f32>(shade * 0.996 + 0.002, 0.5), 0.0).rgb;
+    let edge = (1.0 - smoothstep(0.0, 5.0, in.age)) * (1.0 - side);
+    let lit = colour * mix(light, 0.55, side) * (1.0 + 0.8 * edge) * control(2);
     let fade = smoothstep(0.35, 1.0, far);
     return vec4<f32>(mix(lit, shape.background.rgb, fade * fade * 0.96), 1.0);
 }
