@@ -2,6 +2,7 @@
 
 use hdf5::H5Type;
 use hdf5::types::FixedUnicode;
+use send_learn_protocol::packet::hello::PropertyKey;
 
 /// Root attribute `format` of every recording.
 pub const FORMAT: &str = "send-learn";
@@ -207,9 +208,14 @@ impl Row for ParameterRow {
     }
 }
 
+/// The root attribute for a text of the description; `None` for keys that this version does not know. The protocol's
+/// `format` (CLAP, VST3, file) would be taken for the recording's own.
+pub fn property_attribute(key: PropertyKey) -> Option<&'static str> {
+    if key == PropertyKey::FORMAT { Some("plugin_format") } else { key.label() }
+}
+
 /// `text` as a fixed string of `N` bytes, cut at a character boundary and at the first NUL.
 pub fn fixed<const N: usize>(text: &str) -> FixedUnicode<N> {
     let text = text.split('\0').next().unwrap_or_default();
-    // SAFETY is not at stake: a text that fits always converts.
     text[..text.floor_char_boundary(N)].parse().unwrap_or_default()
 }

@@ -11,7 +11,7 @@ use super::StoreError;
 use super::chunk::write_audio_chunk;
 use super::layout::{
     AUDIO_CHUNK, AutomationRow, BlockRow, ClockRow, DEFLATE_LEVEL, FORMAT, GapRow, MarkerRow, MidiRow, ParameterRow, Row,
-    SCHEMA_VERSION, TransportRow,
+    SCHEMA_VERSION, TransportRow, property_attribute,
 };
 use crate::timeline::{Batch, Faults, Piece};
 
@@ -114,7 +114,7 @@ impl PartWriter {
             }
         }
         for (key, text) in &batch.properties {
-            if let Some(label) = PropertyKey(*key).label() {
+            if let Some(label) = property_attribute(PropertyKey(*key)) {
                 write_text(&self.file, label, text).map_err(hdf5_error(&self.path))?;
             }
         }
@@ -203,7 +203,7 @@ fn write_attributes(file: &File, description: &Description, part: Part) -> hdf5:
     create(file, "closed", &0_u8)?;
     write_text(file, "end_reason", "")?;
     for (key, text) in &description.properties {
-        if let Some(label) = key.label() {
+        if let Some(label) = property_attribute(*key) {
             write_text(file, label, text)?;
         }
     }

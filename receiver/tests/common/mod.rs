@@ -82,6 +82,9 @@ pub fn description(name: &str, channels: u16) -> Description {
         started: now(),
         properties: Vec::new(),
     };
+    for key in (2..=10).map(PropertyKey) {
+        description.set_property(key, key.label().unwrap());
+    }
     description.set_property(PropertyKey::NAME, name);
     description
 }
