@@ -22,6 +22,9 @@ use crate::report::{Report, Tested};
 /// In logical pixels. Narrower, and the buttons would be cut off.
 const SIZE: LogicalSize<f32> = LogicalSize { width: 540.0, height: 348.0 };
 
+/// What the two buttons beside the address take, in logical pixels.
+const BUTTONS: f32 = 168.0;
+
 /// Between frames while the window is open.
 const FRAME: Duration = Duration::from_millis(33);
 
@@ -63,9 +66,9 @@ impl NiceEguiApp for Window {
         egui::CentralPanel::default().frame(margin).show(ui, |ui| {
             self.title(ui);
             ui.add_space(2.0);
-            theme::card().show(ui, |ui| self.state(ui, report.as_ref()));
-            theme::card().show(ui, |ui| self.receiver(ui));
-            theme::card().show(ui, |ui| {
+            theme::card(ui, |ui| self.state(ui, report.as_ref()));
+            theme::card(ui, |ui| self.receiver(ui));
+            theme::card(ui, |ui| {
                 self.meter(ui, report.as_ref());
                 ui.add_space(3.0);
                 counters(ui, &report.unwrap_or_default());
@@ -110,7 +113,6 @@ impl Window {
 
     fn state(&self, ui: &mut egui::Ui, report: Option<&Report>) {
         let headline = state::headline(&self.instance, report);
-        ui.set_min_width(ui.available_width());
         ui.horizontal(|ui| {
             let (rect, _) = ui.allocate_exact_size(vec2(22.0, 22.0), egui::Sense::hover());
             ui.painter().circle_filled(rect.center(), 9.0, headline.color.gamma_multiply(0.25));
@@ -122,10 +124,10 @@ impl Window {
 
     fn receiver(&mut self, ui: &mut egui::Ui) {
         ui.horizontal(|ui| {
-            ui.label("Receiver");
+            ui.add_sized([60.0, 26.0], egui::Label::new("Receiver"));
             // Hosts keep some keys to themselves: pasting and Enter are enough to change the address.
-            let field = egui::TextEdit::singleline(&mut self.address).desired_width(236.0).hint_text("192.168.1.20:8080");
-            let response = ui.add(field);
+            let field = egui::TextEdit::singleline(&mut self.address).hint_text("192.168.1.20:8080");
+            let response = ui.add(field.margin(vec2(8.0, 5.0)).desired_width(ui.available_width() - BUTTONS));
             let entered = response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
             if ui.button("Test").on_hover_text("Ask whether a receiver answers there").clicked() {
                 self.test = self.instance.test(&self.address);
@@ -149,13 +151,15 @@ impl Window {
         self.level = (self.level - FALL).max(20.0 * peak.max(1e-6).log10()).clamp(FLOOR, 6.0);
         ui.horizontal(|ui| {
             let words = if self.level > FLOOR { format!("{:.0} dB", self.level) } else { "silent".to_owned() };
-            let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width() - 60.0, 8.0), egui::Sense::hover());
+            let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width() - 56.0, 8.0), egui::Sense::hover());
             ui.painter().rect_filled(rect, 4.0, theme::DARK);
             let mut filled = rect;
             filled.set_width(rect.width() * ((self.level - FLOOR) / -FLOOR).clamp(0.0, 1.0));
             let color = if self.level >= 0.0 { theme::BAD } else { theme::GOOD };
             ui.painter().rect_filled(filled, 4.0, color);
-            ui.label(RichText::new(words).color(theme::QUIET).size(12.5));
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                ui.label(RichText::new(words).color(theme::QUIET).size(12.5));
+            });
         });
     }
 }

@@ -37,7 +37,11 @@ pub(super) fn apply(context: &egui::Context) {
     });
 }
 
-/// A panel within the window.
-pub(super) fn card() -> egui::Frame {
-    egui::Frame::new().fill(CARD).corner_radius(CornerRadius::same(8)).inner_margin(Margin::symmetric(14, 11))
+/// A panel within the window, as wide as it.
+pub(super) fn card(ui: &mut egui::Ui, content: impl FnOnce(&mut egui::Ui)) {
+    let frame = egui::Frame::new().fill(CARD).corner_radius(CornerRadius::same(8)).inner_margin(Margin::symmetric(14, 11));
+    frame.show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        content(ui);
+    });
 }
