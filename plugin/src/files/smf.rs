@@ -12,12 +12,12 @@ use super::tempo::TempoMap;
 #[non_exhaustive]
 pub enum SongError {
     /// The file cannot be opened or read.
-    #[error("cannot read {path}: {source}")]
+    #[error("cannot read {path}: {reason}")]
     Io {
         /// The file.
         path: PathBuf,
         /// What the system says.
-        source: io::Error,
+        reason: io::Error,
     },
     /// It is no MIDI file.
     #[error("{path} is not a MIDI file that can be read: {reason}")]
@@ -81,7 +81,7 @@ impl Song {
     /// # Errors
     /// [`SongError`] says what is wrong with it.
     pub fn open(path: &Path) -> Result<Self, SongError> {
-        let bytes = fs::read(path).map_err(|source| SongError::Io { path: path.to_owned(), source })?;
+        let bytes = fs::read(path).map_err(|reason| SongError::Io { path: path.to_owned(), reason })?;
         Self::read(path, &bytes)
     }
 

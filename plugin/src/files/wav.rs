@@ -15,12 +15,12 @@ use send_learn_protocol::packet::hello::MAX_CHANNELS;
 #[non_exhaustive]
 pub enum WavError {
     /// The file cannot be opened or read.
-    #[error("cannot read {path}: {source}")]
+    #[error("cannot read {path}: {reason}")]
     Io {
         /// The file.
         path: PathBuf,
         /// What the system says.
-        source: io::Error,
+        reason: io::Error,
     },
     /// It is no WAV file, or a damaged one.
     #[error("{path} is not a WAV file that can be read: {reason}")]
@@ -56,7 +56,7 @@ impl Wav {
     /// # Errors
     /// [`WavError`] says what is wrong with the file.
     pub fn open(path: &Path) -> Result<Self, WavError> {
-        let io = |source| WavError::Io { path: path.to_owned(), source };
+        let io = |reason| WavError::Io { path: path.to_owned(), reason };
         let format = |reason: String| WavError::Format { path: path.to_owned(), reason };
         let mut file = BufReader::new(File::open(path).map_err(io)?);
         let data = find_data(&mut file).map_err(io)?;
