@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 /// Overrides the default address, for hosts without a window and for tests.
 pub const SERVER_VARIABLE: &str = "SEND_LEARN_SERVER";
 
-/// Captures offline renders too when it is "1", for hosts without a window and for tests.
+/// When it is "1", offline renders are captured too, and capture waits for room instead of dropping blocks: for hosts
+/// without a window that play faster than time, and for tests. Not for playing live.
 pub const OFFLINE_VARIABLE: &str = "SEND_LEARN_CAPTURE_OFFLINE";
 
 /// What is kept outside of projects.

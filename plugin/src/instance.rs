@@ -44,23 +44,22 @@ impl Instance {
     /// The host activates the plugin: a new take, or none for an offline render that nobody asked to capture.
     pub fn activate(&self, layout: &AudioIOLayout, buffer: &BufferConfig, api: PluginApi) -> Option<Capture> {
         let offline = buffer.process_mode == ProcessMode::Offline;
-        let wanted = !offline || self.params.offline.value() || std::env::var(OFFLINE_VARIABLE).is_ok_and(|on| on == "1");
+        // Some hosts render faster than time without saying so; whoever sets the variable says it for them.
+        let told = std::env::var(OFFLINE_VARIABLE).is_ok_and(|on| on == "1");
+        let wanted = !offline || told || self.params.offline.value();
+        let patient = offline || told;
         self.offline.store(offline && !wanted, Ordering::Relaxed);
         if !wanted {
             return None;
         }
         let channels = layout.main_input_channels.map_or(0, |channels| channels.get() as u16);
-        let config = CaptureConfig {
-            sample_rate: f64::from(buffer.sample_rate),
-            channels,
-            max_block: buffer.max_buffer_size,
-            patient: offline,
-        };
+        let config =
+            CaptureConfig { sample_rate: f64::from(buffer.sample_rate), channels, max_block: buffer.max_buffer_size, patient };
         let (audio, captured) = capture(config);
         let take = TakeConfig {
             description: self.describe(&config, api),
             parameters: self.params.names(),
-            mode: if offline { SendMode::Fast } else { SendMode::Live },
+            mode: if patient { SendMode::Fast } else { SendMode::Live },
         };
         self.with_stream(|stream| stream.start(take, captured)).map(|()| audio)
     }
