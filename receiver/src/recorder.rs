@@ -357,20 +357,21 @@ impl Recorder {
 
     fn on_archived(&mut self, id: TakeId, take: Box<Take>) {
         let Some(known) = self.takes.get_mut(&id) else { return };
-        let state = take.state;
-        let before = std::mem::replace(&mut known.status, Status::Closed(take));
-        if state == State::Complete {
-            remove_journal(&known.folder);
-        }
-        if let Status::Closing(Some(session)) = before {
-            let description = match &known.status {
-                Status::Closed(take) => take.description(),
-                _ => None,
-            };
-            match description {
-                Some(description) => self.on_open(session, &description),
-                None => (self.report)(Report::Refused { session, reason: Refusal::Storage }),
+        let (state, folder) = (take.state, known.folder.clone());
+        let description = take.description();
+        let before = std::mem::replace(&mut known.status, Status::Closed(take.clone()));
+        match state {
+            State::Complete => remove_journal(&folder),
+            // It could not be closed. It stays open, and is closed when its sender has been away for as long again.
+            State::Open if !self.stopping => {
+                if let Err(error) = self.open(id, folder, *take) {
+                    tracing::error!("{error}. The take is left as it is; it is completed at the next start.");
+                }
             }
+            _ => {}
+        }
+        if let (Status::Closing(Some(session)), Some(description)) = (before, description) {
+            self.on_open(session, &description);
         }
     }
 

@@ -41,3 +41,11 @@ pub enum StoreError {
         why: String,
     },
 }
+
+/// How files are opened and created: readable by every HDF5 there is (libver earliest), and without HDF5's own file locks, so
+/// that a file that is being written can be read. The lock on the data folder keeps a second writer away.
+fn options() -> hdf5::FileBuilder {
+    let mut options = hdf5::File::with_options();
+    options.with_fapl(|access| access.libver_earliest().file_locking(false));
+    options
+}

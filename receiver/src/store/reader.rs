@@ -7,8 +7,8 @@ use hdf5::types::VarLenUnicode;
 use hdf5::{File, H5Type};
 use serde::Serialize;
 
-use super::StoreError;
 use super::layout::{BlockRow, FORMAT, GapRow, MidiRow, Row, SCHEMA_VERSION};
+use super::{StoreError, options};
 
 /// One file of a recording, open for reading. A file that is still being written can be read too.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ impl Recording {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         // HDF5's own message about a missing file is long and says little.
         std::fs::File::open(path).map_err(|source| StoreError::Io { path: path.to_owned(), source })?;
-        let file = File::open(path).map_err(hdf5_error(path))?;
+        let file = options().open(path).map_err(hdf5_error(path))?;
         let summary = read_summary(path, &file)?;
         Ok(Self { path: path.to_owned(), file, summary })
     }

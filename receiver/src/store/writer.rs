@@ -7,12 +7,12 @@ use hdf5::types::VarLenUnicode;
 use hdf5::{Dataset, File, H5Type, Location};
 use send_learn_protocol::packet::hello::{Description, PropertyKey};
 
-use super::StoreError;
 use super::chunk::write_audio_chunk;
 use super::layout::{
     AUDIO_CHUNK, AutomationRow, BlockRow, ClockRow, DEFLATE_LEVEL, FORMAT, GapRow, MarkerRow, MidiRow, ParameterRow, Row,
     SCHEMA_VERSION, TransportRow, property_attribute,
 };
+use super::{StoreError, options};
 use crate::timeline::{Batch, Faults, Piece};
 
 /// Which part of a take a file is.
@@ -50,7 +50,7 @@ impl PartWriter {
     /// [`StoreError::Hdf5`].
     pub fn create(path: &Path, description: &Description, part: Part) -> Result<Self, StoreError> {
         let create = || {
-            let file = File::with_options().with_fapl(|access| access.libver_earliest()).create(path)?;
+            let file = options().create(path)?;
             write_attributes(&file, description, part)?;
             let audio = match usize::from(description.channels) {
                 0 => None,

@@ -73,7 +73,7 @@ impl Tap {
                 continue;
             }
             let mut outbox = Outbox::default();
-            outbox.push(Arc::from(GREETING.as_slice()), false);
+            outbox.push_history(Arc::from(GREETING.as_slice()));
             self.viewers.insert(token, Viewer { stream, peer, since: now, greeting: Vec::new(), outbox });
             self.serve(token, registry);
         }

@@ -1,7 +1,7 @@
 //! A receiver in its own process, and a real sender that feeds it over loopback.
 #![allow(dead_code, unreachable_pub, reason = "each test file is a crate that uses its part of it")]
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use send_learn::clock::now;
 use send_learn::store::Recording;
+use send_learn::take::{State, Take};
 use send_learn::timeline::crc_of;
 use send_learn_protocol::packet::hello::{Description, PropertyKey};
 use send_learn_protocol::record::*;
@@ -206,18 +207,24 @@ pub fn parts(data: &Path) -> Vec<PathBuf> {
     parts
 }
 
-/// Waits until the only take below `data` is complete, and gives its parts.
-pub fn complete_parts(data: &Path) -> Vec<PathBuf> {
+/// Waits until the only take below `data` is in `state`.
+pub fn wait_for_state(data: &Path, state: State) {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let folders = send_learn::take::folders(data).unwrap();
-        let state = folders.first().map(|folder| send_learn::take::Take::load(folder).unwrap().state);
-        if state == Some(send_learn::take::State::Complete) {
-            return parts(data);
+        let now = folders.first().map(|folder| Take::load(folder).unwrap().state);
+        if now == Some(state) {
+            return;
         }
-        assert!(Instant::now() < deadline, "the take is {state:?}");
+        assert!(Instant::now() < deadline, "the take is {now:?}");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// Waits until the only take below `data` is complete, and gives its parts.
+pub fn complete_parts(data: &Path) -> Vec<PathBuf> {
+    wait_for_state(data, State::Complete);
+    parts(data)
 }
 
 /// The part holds the samples from its first on, bit for bit; gives the position after its last.
@@ -240,15 +247,9 @@ pub fn assert_holds_what_was_played(path: &Path) -> u64 {
     end
 }
 
-/// Reads all of a child's stderr.
+/// What a command printed, both ways.
 pub fn text(output: &Output) -> String {
     let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
     text.push_str(&String::from_utf8_lossy(&output.stderr));
     text
-}
-
-pub fn read_all(mut from: impl Read) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    from.read_to_end(&mut bytes).unwrap();
-    bytes
 }
