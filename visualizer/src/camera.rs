@@ -28,17 +28,25 @@ pub struct Orbit {
     pub distance: f32,
     /// The point looked at.
     pub target: Vec3,
-    /// Whether it frames all streams by itself, until a person moves it.
+    /// Whether it frames all streams by itself, until a person moves or zooms it.
     pub frames_all: bool,
+    /// Whether a person has turned it.
+    pub turned: bool,
 }
 
 impl Default for Orbit {
     fn default() -> Self {
-        Self { yaw: -0.22, pitch: 0.44, distance: 20.0, target: Vec3::ZERO, frames_all: true }
+        Self { yaw: 0.0, pitch: 0.7, distance: 20.0, target: Vec3::ZERO, frames_all: true, turned: false }
     }
 }
 
 impl Orbit {
+    /// From where `count` streams are best seen: one of them from a little aside, several from the front and higher up.
+    pub fn overview(count: usize) -> Self {
+        let (yaw, pitch) = if count <= 1 { (-0.22, 0.44) } else { (0.0, 0.72) };
+        Self { yaw, pitch, ..Self::default() }
+    }
+
     fn rotation(&self) -> Quat {
         Quat::from_euler(EulerRot::YXZ, self.yaw, -self.pitch, 0.0)
     }
@@ -103,6 +111,7 @@ pub fn steer(
 ) {
     let motion = motion.delta;
     if buttons.pressed(MouseButton::Left) && motion != Vec2::ZERO {
+        orbit.turned = true;
         orbit.yaw -= motion.x * TURN;
         orbit.pitch = (orbit.pitch + motion.y * TURN).clamp(0.03, 1.5);
     }
@@ -120,8 +129,7 @@ pub fn steer(
         orbit.frames_all = false;
     }
     if keys.just_pressed(KeyCode::KeyF) {
-        let before = **orbit;
-        **orbit = Orbit { target: before.target, distance: before.distance, ..default() };
+        **orbit = Orbit::default();
     }
 }
 
@@ -137,8 +145,10 @@ pub fn follow(
         Projection::Perspective(perspective) if perspective.aspect_ratio.is_finite() => perspective.aspect_ratio.max(0.1),
         _ => 16.0 / 9.0,
     };
+    let count = streams.iter().len();
     if orbit.frames_all {
-        let framed = orbit.framing(layout::bounds(streams.iter().len()), aspect);
+        let direction = if orbit.turned { *orbit } else { Orbit::overview(count) };
+        let framed = Orbit { turned: orbit.turned, ..direction }.framing(layout::bounds(count), aspect);
         orbit.set_if_neq(framed);
     }
     let wanted = orbit.transform();
@@ -157,7 +167,7 @@ mod tests {
         for count in [1, 2, 4, 9, 64] {
             for aspect in [4.0 / 3.0, 16.0 / 9.0, 2.4] {
                 let (low, high) = layout::bounds(count);
-                let orbit = Orbit::default().framing((low, high), aspect);
+                let orbit = Orbit::overview(count).framing((low, high), aspect);
                 let view = orbit.transform().to_matrix().inverse();
                 let scale = Vec2::new((FIELD / 2.0).tan() * aspect, (FIELD / 2.0).tan());
                 let mut seen = Rect { min: Vec2::MAX, max: Vec2::MIN };

@@ -12,6 +12,8 @@ const MAX_ENDS: usize = 256;
 /// One note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Note {
+    /// Its number in the order in which notes came, from 0.
+    pub number: u64,
     /// MIDI channel, 0 to 15.
     pub channel: u8,
     /// MIDI key, 0 to 127; 69 is A4.
@@ -36,6 +38,7 @@ struct End {
 pub struct Notes {
     notes: VecDeque<Note>,
     ends: VecDeque<End>,
+    next: u64,
 }
 
 impl Notes {
@@ -50,7 +53,9 @@ impl Notes {
         let [status, key, value] = message.bytes;
         let channel = status & 0x0F;
         match (status & 0xF0, key, value) {
-            (0x90, key, 1..) => self.begin(Note { channel, key: key & 0x7F, velocity: value & 0x7F, start: at, end: None }),
+            (0x90, key, 1..) => {
+                self.begin(Note { number: self.next, channel, key: key & 0x7F, velocity: value & 0x7F, start: at, end: None });
+            }
             (0x80 | 0x90, key, _) => self.finish(End { channel, key: key & 0x7F, at }),
             // All sound off, all notes off.
             (0xB0, 120 | 123, _) => {
@@ -83,6 +88,7 @@ impl Notes {
             self.notes.pop_front();
         }
         self.notes.push_back(note);
+        self.next += 1;
     }
 
     fn finish(&mut self, end: End) {
@@ -113,7 +119,8 @@ mod tests {
         let mut notes = Notes::default();
         messages.iter().for_each(|message| notes.push(*message));
         let mut notes: Vec<_> = notes.iter().copied().collect();
-        notes.sort_by_key(|note| (note.start, note.key));
+        notes.sort_by_key(|note| (note.start, note.channel));
+        notes.iter_mut().for_each(|note| note.number = 0);
         notes
     }
 
@@ -132,9 +139,7 @@ mod tests {
         for first in 0..order.len() {
             for second in 0..order.len() {
                 order.swap(first, second);
-                let mut found = notes(&order);
-                found.sort_by_key(|note| (note.start, note.channel));
-                assert_eq!(found, expected, "{order:?}");
+                assert_eq!(notes(&order), expected, "{order:?}");
             }
         }
     }

@@ -9,7 +9,7 @@ use crate::spectrum::{ROWS, frequency_to_unit};
 use crate::stream::Stream;
 
 /// The most notes that one stream draws.
-const MAX_DRAWN: usize = 320;
+const MAX_DRAWN: usize = 512;
 /// How high above the ground notes fly, in parts of a terrain's height.
 const ALTITUDE: f32 = 0.74;
 /// Shades from the softest to the hardest note.
@@ -24,9 +24,16 @@ pub struct NoteAssets {
     shades: Vec<Handle<FlatMaterial>>,
 }
 
-/// The bodies of one stream's notes: made when needed, hidden when not. Part of the stream's entity.
+/// The bodies of one stream's notes: made when needed, hidden when not. A note keeps its body for as long as it is seen. Part
+/// of the stream's entity.
 #[derive(Component, Debug, Default)]
-pub struct NoteBodies(Vec<Entity>);
+pub struct NoteBodies(Vec<Body>);
+
+#[derive(Debug)]
+struct Body {
+    entity: Entity,
+    in_use: bool,
+}
 
 /// One note's body.
 #[derive(Component, Debug)]
@@ -48,36 +55,33 @@ pub fn prepare(
     commands.insert_resource(NoteAssets { body: meshes.add(Cuboid::from_length(1.0)), shades });
 }
 
-/// Puts the bodies of all streams' notes in their places.
+/// Puts the bodies of all streams' notes in their places. With more than [`MAX_DRAWN`] notes, the oldest go.
 pub fn fly(
     mut commands: Commands<'_, '_>,
     assets: Res<'_, NoteAssets>,
     mut streams: Query<'_, '_, (Entity, &Stream, &mut NoteBodies)>,
     mut bodies: Query<'_, '_, (&mut Transform, &mut Visibility, &mut MeshMaterial3d<FlatMaterial>), With<NoteBody>>,
 ) {
-    for (entity, stream, mut pool) in &mut streams {
-        let mut drawn = 0;
-        for (note, place) in stream.notes.iter().filter_map(|note| Some((note, place(stream, note)?))).take(MAX_DRAWN) {
-            let material = assets.shades[shade(note)].clone();
-            match pool.0.get(drawn).map(|body| bodies.get_mut(*body)) {
-                Some(Ok((mut transform, mut visibility, mut shown))) => {
-                    *transform = place;
-                    visibility.set_if_neq(Visibility::Inherited);
-                    if shown.0 != material {
-                        shown.0 = material;
-                    }
-                }
-                // Spawned in this very frame.
-                Some(Err(_)) => {}
-                None => {
-                    let body = (NoteBody, ChildOf(entity), Mesh3d(assets.body.clone()), MeshMaterial3d(material), place);
-                    pool.0.push(commands.spawn(body).id());
-                }
+    for (stream_entity, stream, mut pool) in &mut streams {
+        pool.0.iter_mut().for_each(|body| body.in_use = false);
+        for (note, place) in stream.notes.iter().filter_map(|note| Some((note, place(stream, note)?))) {
+            let material = &assets.shades[shade(note)];
+            let index = note.number as usize % MAX_DRAWN;
+            while pool.0.len() <= index {
+                let body = (NoteBody, ChildOf(stream_entity), Mesh3d(assets.body.clone()), MeshMaterial3d(material.clone()), place);
+                pool.0.push(Body { entity: commands.spawn(body).id(), in_use: true });
             }
-            drawn += 1;
+            pool.0[index].in_use = true;
+            // A body that was spawned in this very frame has its place.
+            let Ok((mut transform, mut visibility, mut shown)) = bodies.get_mut(pool.0[index].entity) else { continue };
+            *transform = place;
+            visibility.set_if_neq(Visibility::Inherited);
+            if shown.0 != *material {
+                shown.0 = material.clone();
+            }
         }
-        for body in pool.0.iter().skip(drawn) {
-            if let Ok((_, mut visibility, _)) = bodies.get_mut(*body) {
+        for body in pool.0.iter().filter(|body| !body.in_use) {
+            if let Ok((_, mut visibility, _)) = bodies.get_mut(body.entity) {
                 visibility.set_if_neq(Visibility::Hidden);
             }
         }

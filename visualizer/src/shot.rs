@@ -11,6 +11,7 @@ use bevy::render::view::screenshot::{Screenshot, ScreenshotCaptured};
 
 use crate::camera;
 use crate::stream::Stream;
+use crate::view::ViewSystems;
 
 /// Frames that are drawn at the start, so that every shader is ready, and before the picture is taken.
 const FRAMES_DRAWN: u32 = 3;
@@ -63,7 +64,8 @@ pub enum ShotError {
 #[derive(Resource, Clone, Debug)]
 struct Canvas(Handle<Image>);
 
-#[derive(Debug, Default, PartialEq, Eq)]
+/// How far the picture is.
+#[derive(Resource, Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     #[default]
     WarmUp,
@@ -80,7 +82,12 @@ pub struct ShotPlugin(pub Shot);
 
 impl Plugin for ShotPlugin {
     fn build(&self, app: &mut App) {
-        app.insert_resource(self.0.clone()).init_resource::<Outcome>().add_systems(Startup, prepare).add_systems(Last, take);
+        app.insert_resource(self.0.clone())
+            .init_resource::<Outcome>()
+            .init_resource::<Phase>()
+            .add_systems(Startup, prepare)
+            .configure_sets(Update, ViewSystems::Receive.run_if(is_not_drawn_yet))
+            .add_systems(Last, take);
     }
 }
 
@@ -94,12 +101,17 @@ fn prepare(mut commands: Commands<'_, '_>, shot: Res<'_, Shot>, mut images: ResM
     commands.insert_resource(Canvas(canvas));
 }
 
+/// While the picture is drawn, time stands still in it: all of its frames show the moment that was asked for.
+fn is_not_drawn_yet(phase: Res<'_, Phase>) -> bool {
+    matches!(*phase, Phase::WarmUp | Phase::Idle)
+}
+
 /// Draws a few frames at the start, nothing until the picture is due, a few frames, and the picture. A CPU driver would take
 /// the time that the music needs.
 fn take(
     mut commands: Commands<'_, '_>,
     (shot, canvas): (Res<'_, Shot>, Res<'_, Canvas>),
-    mut phase: Local<'_, Phase>,
+    mut phase: ResMut<'_, Phase>,
     mut frames: Local<'_, u32>,
     mut camera: Single<'_, '_, &mut Camera>,
     mut outcome: ResMut<'_, Outcome>,

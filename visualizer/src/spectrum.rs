@@ -105,23 +105,16 @@ impl Spectrum {
         self.stale.extend(first..last);
     }
 
-    /// Makes at most `limit` rows from `ring`: new ones first, in order, then those to be made again.
-    pub fn advance(&mut self, ring: &SampleRing, limit: usize, mut emit: impl FnMut(u64, &Row)) {
+    /// Makes the rows that are due from `ring`, at most [`ROWS`]: new ones in order, then those to be made again.
+    pub fn advance(&mut self, ring: &SampleRing, mut emit: impl FnMut(u64, &Row)) {
         let due = ring.end() / self.hop;
         // A late start, or a jump: what has scrolled out of sight is not made.
         self.next = self.next.max(due.saturating_sub(ROWS as u64));
         let oldest = self.oldest();
         self.stale = self.stale.split_off(&oldest);
-        for _ in 0..limit {
-            let row = if self.next < due {
-                self.next += 1;
-                self.next - 1
-            } else if let Some(row) = self.stale.pop_first() {
-                row
-            } else {
-                return;
-            };
-            self.stale.remove(&row);
+        let new = self.next..due;
+        self.next = self.next.max(due);
+        for row in new.clone().chain(std::mem::take(&mut self.stale).into_iter().filter(|row| !new.contains(row))) {
             let levels = self.row(ring, row);
             emit(row, &levels);
         }
@@ -176,7 +169,7 @@ mod tests {
 
     fn rows(ring: &SampleRing, spectrum: &mut Spectrum) -> Vec<(u64, Row)> {
         let mut rows = Vec::new();
-        spectrum.advance(ring, usize::MAX, |row, levels| rows.push((row, *levels)));
+        spectrum.advance(ring, |row, levels| rows.push((row, *levels)));
         rows
     }
 

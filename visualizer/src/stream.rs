@@ -11,9 +11,7 @@ use crate::notes::Notes;
 use crate::ring::SampleRing;
 use crate::source::{MidiMessage, StreamKey};
 use crate::spectrum::{ROWS, Row, Spectrum};
-
-/// The most rows that one stream makes in one frame of the picture; the rest follows in the next.
-const MAX_ROWS_A_FRAME: usize = 256;
+use crate::waveform::Envelope;
 
 /// One stream: its samples, notes, transport, meters and health.
 #[derive(Component, Debug)]
@@ -24,6 +22,8 @@ pub struct Stream {
     pub description: Description,
     /// Its mono mix, by sample position.
     pub samples: SampleRing,
+    /// Its waveform.
+    pub envelope: Envelope,
     /// One meter per channel, the first [`MAX_SHOWN`].
     pub meters: Vec<Meter>,
     /// Its notes.
@@ -45,6 +45,7 @@ impl Stream {
         Self {
             key,
             samples: SampleRing::new(spectrum.reach()),
+            envelope: Envelope::new(description.sample_rate),
             meters: vec![Meter::default(); usize::from(description.channels).min(MAX_SHOWN)],
             notes: Notes::default(),
             transport: None,
@@ -61,6 +62,7 @@ impl Stream {
         let width = usize::from(channels).max(1);
         let mono = samples.chunks_exact(width).map(|frame| finite(frame.iter().sum::<f32>() / width as f32));
         let written = self.samples.write(position, mono);
+        self.envelope.mark(&self.samples, written.clone());
         self.spectrum.mark(written);
         for (channel, meter) in self.meters.iter_mut().enumerate() {
             let magnitudes = samples.iter().skip(channel).step_by(width).map(|sample| finite(sample.abs()));
@@ -84,7 +86,7 @@ impl Stream {
     pub fn advance(&mut self, seconds: f32, emit: impl FnMut(u64, &Row)) {
         self.head.advance(f64::from(seconds), self.samples.end(), self.description.sample_rate);
         self.meters.iter_mut().for_each(|meter| meter.advance(seconds));
-        self.spectrum.advance(&self.samples, MAX_ROWS_A_FRAME, emit);
+        self.spectrum.advance(&self.samples, emit);
         let window = ROWS as u64 * self.spectrum.hop();
         self.notes.forget_before((self.head.position() as u64).saturating_sub(window));
         if let Some(ended) = &mut self.ended {

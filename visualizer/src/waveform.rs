@@ -1,5 +1,7 @@
 //! The waveform of the last seconds, on the plate in front of each terrain.
 
+use std::ops::Range;
+
 use bevy::asset::embedded_asset;
 use bevy::prelude::*;
 use bevy::render::render_resource::{AsBindGroup, ShaderType};
@@ -40,24 +42,50 @@ impl WaveformRows {
 
     /// Asks for the newest seconds of `stream` to be drawn.
     pub fn write(&self, uploads: &mut Uploads, stream: &Stream) {
-        let per_column = (SECONDS * stream.description.sample_rate / COLUMNS as f64).max(1.0) as u64;
-        let (lows, highs) = extremes(&stream.samples, per_column);
+        let (lows, highs) = stream.envelope.columns().unzip();
         uploads.0.push(RowUpload { image: self.0.id(), row: 0, texels: lows });
         uploads.0.push(RowUpload { image: self.0.id(), row: 1, texels: highs });
     }
 }
 
-/// The lowest and the highest sample of each column; the last column is the newest that is full. Columns keep to fixed
-/// positions, so that the waveform moves without changing its shape.
-fn extremes(samples: &SampleRing, per_column: u64) -> (Vec<f32>, Vec<f32>) {
-    let end = samples.end() / per_column;
-    (0..COLUMNS)
-        .map(|column| {
-            let Some(column) = (end + column).checked_sub(COLUMNS) else { return (0.0, 0.0) };
-            let column = (column * per_column..(column + 1) * per_column).map(|position| samples.at(position));
-            column.fold((0.0_f32, 0.0_f32), |(low, high), sample| (low.min(sample), high.max(sample)))
-        })
-        .unzip()
+/// The lowest and the highest sample of each of the last columns. Columns keep to fixed positions, so that the waveform moves
+/// without changing its shape.
+#[derive(Clone, Debug)]
+pub struct Envelope {
+    per_column: u64,
+    columns: Vec<(f32, f32)>,
+    /// The number of the column after the newest that is full.
+    end: u64,
+}
+
+impl Envelope {
+    /// For a stream of `sample_rate` Hz.
+    pub fn new(sample_rate: f64) -> Self {
+        let per_column = (SECONDS * sample_rate / COLUMNS as f64).max(1.0) as u64;
+        Self { per_column, columns: vec![(0.0, 0.0); COLUMNS as usize], end: 0 }
+    }
+
+    /// Notes that the samples of `written` have come.
+    pub fn mark(&mut self, samples: &SampleRing, written: Range<u64>) {
+        let end = samples.end() / self.per_column;
+        let first = (written.start / self.per_column).min(self.end).max(end.saturating_sub(COLUMNS));
+        let last = written.end.div_ceil(self.per_column).min(end);
+        for column in first..last {
+            let positions = column * self.per_column..(column + 1) * self.per_column;
+            let extremes = positions.fold((0.0_f32, 0.0_f32), |(low, high), position| {
+                let sample = samples.at(position);
+                (low.min(sample), high.max(sample))
+            });
+            self.columns[(column % COLUMNS) as usize] = extremes;
+        }
+        self.end = end;
+    }
+
+    /// The columns, oldest first: lowest and highest sample, -1 to 1.
+    pub fn columns(&self) -> impl Iterator<Item = (f32, f32)> {
+        let (newer, older) = self.columns.split_at((self.end % COLUMNS) as usize);
+        older.iter().chain(newer).copied()
+    }
 }
 
 #[derive(Asset, TypePath, AsBindGroup, Debug, Clone)]
@@ -118,14 +146,34 @@ pub(crate) fn lay(
 mod tests {
     use super::*;
 
+    fn wave(range: Range<u64>) -> Vec<f32> {
+        range.map(|n| (n as f32 * 0.013).sin()).collect()
+    }
+
     #[test]
     fn columns_keep_their_shape_while_they_move() {
-        let mut ring = SampleRing::new(65_536);
-        let wave = |range: std::ops::Range<u64>| range.map(|n| (n as f32 * 0.013).sin()).collect::<Vec<_>>();
-        ring.write(0, wave(0..50_000).into_iter());
-        let (_, before) = extremes(&ring, 50);
-        ring.write(50_000, wave(50_000..50_130).into_iter());
-        let (_, after) = extremes(&ring, 50);
-        assert_eq!(before[2..], after[..after.len() - 2], "130 more samples are two more columns");
+        let mut ring = SampleRing::new(262_144);
+        let mut envelope = Envelope::new(48_000.0);
+        let written = ring.write(0, wave(0..300_000).into_iter());
+        envelope.mark(&ring, written);
+        let before: Vec<_> = envelope.columns().collect();
+        let written = ring.write(300_000, wave(300_000..300_650).into_iter());
+        envelope.mark(&ring, written);
+        let after: Vec<_> = envelope.columns().collect();
+        assert_eq!(before[2..], after[..after.len() - 2], "650 more samples are two more columns of 300");
+    }
+
+    #[test]
+    fn order_of_arrival_makes_no_difference() {
+        let order = [(0, 200_000), (230_000, 260_000), (200_000, 230_000)];
+        let mut ring = SampleRing::new(262_144);
+        let mut envelope = Envelope::new(48_000.0);
+        for (start, end) in order {
+            let written = ring.write(start, wave(start..end).into_iter());
+            envelope.mark(&ring, written);
+        }
+        let mut straight = Envelope::new(48_000.0);
+        straight.mark(&ring, 0..260_000);
+        assert!(envelope.columns().eq(straight.columns()));
     }
 }

@@ -40,7 +40,7 @@ fn sine(mailbox: &Mailbox) {
 /// Where a place of the first terrain is in the picture, in pixels.
 fn pixel(place: Vec3) -> Vec2 {
     let size = SIZE.as_vec2();
-    let view = Orbit::default().framing(layout::bounds(1), size.x / size.y).transform().to_matrix().inverse();
+    let view = Orbit::overview(1).framing(layout::bounds(1), size.x / size.y).transform().to_matrix().inverse();
     let point = view.transform_point3(place);
     let scale = (FIELD / 2.0).tan() * -point.z;
     let unit = Vec2::new(point.x / scale * size.y / size.x, -point.y / scale);

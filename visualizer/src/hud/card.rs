@@ -9,8 +9,8 @@ use crate::meter::{Meter, bar};
 use crate::stream::Stream;
 use crate::theme;
 
-/// Cards narrower than this, in pixels, leave out the figures; those narrower than half of it the origin as well.
-const WIDE: f32 = 560.0;
+/// Cards narrower than these, in pixels, leave out the less urgent figures, all figures, and the origin.
+const WIDTHS: [(Detail, f32); 3] = [(Detail::MoreFigures, 780.0), (Detail::Origin, 520.0), (Detail::Figures, 420.0)];
 /// The width of a meter's bar, in pixels.
 const METER_WIDTH: f32 = 200.0;
 
@@ -47,16 +47,16 @@ pub enum Field {
     Owed,
 }
 
-/// What a field is called on a card.
-const FIGURES: [(&str, Field); 8] = [
-    ("tempo", Field::Tempo),
-    ("meter", Field::Meter),
-    ("bar", Field::Bar),
-    ("quality", Field::Quality),
-    ("rate", Field::Rate),
-    ("loss > after repair", Field::Loss),
-    ("latency", Field::Latency),
-    ("owed", Field::Owed),
+/// What a field is called on a card, and whether only a wide card has it.
+const FIGURES: [(&str, Field, bool); 8] = [
+    ("tempo", Field::Tempo, false),
+    ("meter", Field::Meter, true),
+    ("bar", Field::Bar, true),
+    ("quality", Field::Quality, true),
+    ("rate", Field::Rate, true),
+    ("loss > after repair", Field::Loss, false),
+    ("latency", Field::Latency, true),
+    ("owed", Field::Owed, true),
 ];
 
 /// The stream that a text or bar of a card tells of.
@@ -66,7 +66,9 @@ pub struct Of(Entity);
 /// What a card leaves out when it is narrow.
 #[derive(Component, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Detail {
-    /// Figures and meters.
+    /// Figures that a wide card has room for.
+    MoreFigures,
+    /// Meters and all figures.
     Figures,
     /// The origin.
     Origin,
@@ -97,9 +99,13 @@ pub fn deal(mut commands: Commands<'_, '_>, streams: Query<'_, '_, (Entity, &Str
             let bottom = Node { align_items: AlignItems::Center, column_gap: px(26), ..default() };
             card.spawn((bottom, Detail::Figures, of)).with_children(|row| {
                 meters(row, of, state.meters.len(), &typeface);
-                for (label, field) in FIGURES {
+                for (label, field, only_wide) in FIGURES {
                     let figure = Node { flex_direction: FlexDirection::Column, row_gap: px(1), ..default() };
-                    row.spawn(figure).with_children(|figure| {
+                    let mut figure = row.spawn(figure);
+                    if only_wide {
+                        figure.insert((Detail::MoreFigures, of));
+                    }
+                    figure.with_children(|figure| {
                         figure.spawn(typeface.text(label, 12.0, theme::DIM));
                         figure.spawn((field, of, typeface.text("", 17.0, theme::TEXT)));
                     });
@@ -166,7 +172,7 @@ pub fn place(
             (node.left, node.top) = (x, y);
         }
         for (detail, _, mut node) in details.iter_mut().filter(|(_, of, _)| of.0 == card.stream) {
-            let needed = if *detail == Detail::Figures { WIDE } else { WIDE / 2.0 };
+            let needed = WIDTHS.iter().find(|(other, _)| other == detail).map_or(0.0, |(_, needed)| *needed);
             show(&mut node, width >= needed);
         }
     }

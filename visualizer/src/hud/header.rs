@@ -37,9 +37,13 @@ pub fn spawn(commands: &mut Commands<'_, '_>, typeface: &Typeface) {
         height: percent(100),
         align_items: AlignItems::Center,
         justify_content: JustifyContent::Center,
+        padding: UiRect::all(px(40)),
         ..default()
     };
-    commands.spawn(middle).with_child((Invitation, typeface.text("", 28.0, theme::TEXT)));
+    commands.spawn(middle).with_children(|middle| {
+        let layout = TextLayout::justify(Justify::Center);
+        middle.spawn((Invitation, typeface.text("", 28.0, theme::TEXT))).insert(layout);
+    });
 }
 
 /// Keeps the header true.
