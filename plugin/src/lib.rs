@@ -9,6 +9,7 @@ mod export;
 pub mod files;
 pub mod identity;
 pub mod instance;
+mod loaded;
 pub mod midi;
 pub mod params;
 pub mod plugin;

@@ -78,7 +78,7 @@ fn receive(socket: &UdpSocket, stop: &AtomicBool, drop_one_in: u64) -> BTreeMap<
     let mut count = 0_u64;
     let mut lost = move || {
         count += 1;
-        drop_one_in > 0 && (count * count / 7 + count) % drop_one_in == 0
+        drop_one_in > 0 && (count * count / 7 + count).is_multiple_of(drop_one_in)
     };
     while !stop.load(Ordering::Relaxed) {
         match socket.recv_from(&mut buffer) {

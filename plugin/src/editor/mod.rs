@@ -20,7 +20,7 @@ use crate::midi;
 use crate::report::{Report, Tested};
 
 /// In logical pixels. Narrower, and the buttons would be cut off.
-const SIZE: LogicalSize<f32> = LogicalSize { width: 540.0, height: 348.0 };
+const SIZE: LogicalSize<f32> = LogicalSize { width: 540.0, height: 356.0 };
 
 /// What the two buttons beside the address take, in logical pixels.
 const BUTTONS: f32 = 168.0;
@@ -170,9 +170,7 @@ fn test_result(tested: &Tested) -> (egui::Color32, String) {
         Tested::Answered { address, after } => {
             (theme::GOOD, format!("A receiver answers at {address} after {:.1} ms", after.as_secs_f64() * 1e3))
         }
-        Tested::Silent { address } => {
-            (theme::BAD, format!("Nothing answers at {address}. Is \"send-learn serve\" running there? Does a firewall block UDP?"))
-        }
+        Tested::Silent { address } => (theme::BAD, format!("Nothing answers at {address}. Is \"send-learn serve\" running there?")),
         Tested::Failed(reason) => (theme::BAD, reason.clone()),
     }
 }

@@ -24,6 +24,7 @@ use send_learn_protocol::units::HostNanos;
 use crate::address::{Address, AddressError};
 use crate::capture::Captured;
 use crate::clock;
+use crate::loaded;
 use crate::report::{Report, Tested};
 use crate::socket::Sockets;
 use probe::Probe;
@@ -189,8 +190,10 @@ impl Drop for StreamHandle {
     }
 }
 
-/// Looks up a name on a thread of its own: it may take many seconds, during which the rings must be emptied.
+/// Looks up a name on a thread of its own: it may take many seconds, during which the rings must be emptied. A thread
+/// that waits for the system cannot be stopped, so from now on the host must not unload this library's code.
 fn resolve(address: Address, answer: impl FnOnce(Result<SocketAddr, AddressError>) + Send + 'static) {
+    loaded::keep();
     let work = move || answer(address.resolve());
     // Without a thread there is no answer; the stream stays in the state in which it looks for one.
     let _ = std::thread::Builder::new().name("send-learn-resolve".to_owned()).spawn(work);

@@ -4,8 +4,10 @@
 //! which there is no room is dropped whole and counted, the sample counter goes on, and the next block that fits says how
 //! much is missing.
 
+mod counters;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use send_learn_protocol::record::{Automation, EndReason, GapReason, MarkerKind, MidiKind};
@@ -13,6 +15,7 @@ use send_learn_protocol::units::{HostNanos, SamplePosition};
 
 use crate::ring::{BlockEvent, CaptureEvent, MidiMessage, PART, Part, RingReader, RingWriter, Whole, ring};
 use crate::transport::{Observed, TransportWatch};
+pub use counters::Counters;
 
 /// Seconds of audio that the sample ring holds. The uplink reads every few milliseconds; this outlasts a stall of the
 /// machine that a person would notice.
@@ -43,65 +46,6 @@ pub struct CaptureConfig {
     /// Whether to wait for room in the ring instead of dropping. Only where nothing plays in real time: files, and offline
     /// renders that a person asked to capture.
     pub patient: bool,
-}
-
-/// Counters that the audio thread writes and others read.
-#[derive(Debug, Default)]
-pub struct Counters {
-    position: AtomicU64,
-    blocks: AtomicU64,
-    midi: AtomicU64,
-    dropped_blocks: AtomicU64,
-    dropped_events: AtomicU64,
-    paused: AtomicBool,
-    end: AtomicU8,
-    started: AtomicU64,
-}
-
-impl Counters {
-    /// The take's sample counter: frames that the host has played, captured or not.
-    pub fn position(&self) -> SamplePosition {
-        SamplePosition(self.position.load(Ordering::Acquire))
-    }
-
-    /// When the host handed over the take's first block, captured or not; 0 before.
-    pub fn started(&self) -> HostNanos {
-        HostNanos(self.started.load(Ordering::Acquire))
-    }
-
-    /// Blocks captured.
-    pub fn blocks(&self) -> u64 {
-        self.blocks.load(Ordering::Relaxed)
-    }
-
-    /// MIDI events captured.
-    pub fn midi(&self) -> u64 {
-        self.midi.load(Ordering::Relaxed)
-    }
-
-    /// Blocks dropped because the ring was full.
-    pub fn dropped_blocks(&self) -> u64 {
-        self.dropped_blocks.load(Ordering::Relaxed)
-    }
-
-    /// Events dropped because the ring was full.
-    pub fn dropped_events(&self) -> u64 {
-        self.dropped_events.load(Ordering::Relaxed)
-    }
-
-    /// Whether the host plays, but nothing is captured: bypassed, or capture switched off.
-    pub fn paused(&self) -> bool {
-        self.paused.load(Ordering::Relaxed)
-    }
-
-    /// Why the take ended; meaningful once the [`Capture`] is gone.
-    pub fn end_reason(&self) -> EndReason {
-        match self.end.load(Ordering::Acquire) {
-            2 => EndReason::EndOfFile,
-            3 => EndReason::Stopped,
-            _ => EndReason::Deactivated,
-        }
-    }
 }
 
 /// The uplink's end of a capture.
@@ -409,130 +353,4 @@ impl Drop for Capture {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const CONFIG: CaptureConfig = CaptureConfig { sample_rate: 100.0, channels: 2, max_block: 64, patient: false };
-
-    fn block(capture: &mut Capture, frames: u32, on: bool) {
-        let samples = vec![0.5; frames as usize];
-        capture.begin(frames, HostNanos(1), &Observed::default(), on);
-        capture.midi(0, MidiKind::Message, [0x90, 60, 100], -1, 0.0);
-        capture.end(&[&samples, &samples]);
-    }
-
-    fn events(captured: &mut Captured) -> Vec<CaptureEvent> {
-        std::iter::from_fn(|| captured.ring.events.pop().ok()).collect()
-    }
-
-    #[test]
-    fn positions_count_every_frame_of_the_take() {
-        let (mut capture, mut captured) = capture(CONFIG);
-        block(&mut capture, 10, true);
-        capture.begin(20, HostNanos(2), &Observed::default(), true);
-        capture.midi(3, MidiKind::Message, [0x80, 60, 0], 7, 0.25);
-        capture.automation(4, 2, 0.5, 0.5);
-        capture.end(&[[0.0; 20], [0.0; 20]]);
-        let positions: Vec<_> = events(&mut captured)
-            .iter()
-            .filter_map(|event| match event {
-                CaptureEvent::Midi(midi) => Some(("midi", midi.position.0)),
-                CaptureEvent::Automation(point) => Some(("automation", point.position.0)),
-                CaptureEvent::Block(block) => Some(("block", block.position.0)),
-                _ => None,
-            })
-            .collect();
-        assert_eq!(positions, [("midi", 0), ("block", 0), ("midi", 13), ("automation", 14), ("block", 10)]);
-        assert_eq!(captured.counters.position(), SamplePosition(30));
-    }
-
-    #[test]
-    fn a_full_ring_drops_whole_blocks_counts_them_and_says_so_in_the_next() {
-        let (mut capture, mut captured) = capture(CONFIG);
-        // The ring holds four of the longest blocks.
-        (0..6).for_each(|_| block(&mut capture, 64, true));
-        assert_eq!((captured.counters.blocks(), captured.counters.dropped_blocks()), (4, 2));
-        events(&mut captured);
-        let read = captured.ring.samples.slots();
-        captured.ring.samples.read_chunk(read).unwrap().commit_all();
-        block(&mut capture, 64, true);
-        let gap = CaptureEvent::Gap { position: SamplePosition(256), frames: 128, reason: GapReason::RingFull };
-        let after = events(&mut captured);
-        assert_eq!(after[0], gap);
-        assert!(matches!(after.last(), Some(CaptureEvent::Block(block)) if block.position == SamplePosition(384)));
-        assert_eq!(captured.counters.position(), SamplePosition(448));
-    }
-
-    #[test]
-    fn bypassed_frames_are_counted_marked_and_a_gap() {
-        let (mut capture, mut captured) = capture(CONFIG);
-        block(&mut capture, 10, true);
-        block(&mut capture, 10, false);
-        assert!(captured.counters.paused());
-        block(&mut capture, 15, false);
-        block(&mut capture, 10, true);
-        assert!(!captured.counters.paused());
-        let seen: Vec<_> = events(&mut captured)
-            .into_iter()
-            .filter(|event| matches!(event, CaptureEvent::Gap { .. } | CaptureEvent::Marker(..)))
-            .collect();
-        assert_eq!(
-            seen,
-            [
-                CaptureEvent::Marker(SamplePosition(10), MarkerKind::BypassOn),
-                CaptureEvent::Gap { position: SamplePosition(10), frames: 25, reason: GapReason::Bypassed },
-                CaptureEvent::Marker(SamplePosition(35), MarkerKind::BypassOff),
-            ]
-        );
-    }
-
-    #[test]
-    fn a_take_that_ends_bypassed_still_tells_its_gap() {
-        let (mut capture, mut captured) = capture(CONFIG);
-        block(&mut capture, 10, true);
-        block(&mut capture, 10, false);
-        capture.finish(EndReason::Stopped);
-        assert!(events(&mut captured).iter().any(|event| matches!(event, CaptureEvent::Gap { frames: 10, .. })));
-        assert_eq!(captured.counters.end_reason(), EndReason::Stopped);
-        assert!(captured.ring.is_finished());
-    }
-
-    #[test]
-    fn a_take_of_nothing_but_a_pause_leaves_no_trace() {
-        let (mut capture, mut captured) = capture(CONFIG);
-        block(&mut capture, 10, false);
-        drop(capture);
-        assert_eq!(events(&mut captured), []);
-        assert!(captured.ring.is_finished());
-    }
-
-    #[test]
-    fn events_beyond_the_ring_are_counted_and_the_block_carries_the_number() {
-        let (mut capture, mut captured) = capture(CONFIG);
-        capture.begin(8, HostNanos(1), &Observed::default(), true);
-        (0..5_000).for_each(|_| capture.midi(0, MidiKind::Message, [0xB0, 1, 2], -1, 0.0));
-        capture.end(&[[0.0; 8], [0.0; 8]]);
-        let lost = captured.counters.dropped_events();
-        assert_eq!(captured.counters.midi() + lost, 5_000);
-        let Some(CaptureEvent::Block(block)) = events(&mut captured).last().copied() else { panic!("the block's own event fits") };
-        assert_eq!(u64::from(block.lost_events), lost);
-    }
-
-    #[test]
-    fn a_long_system_exclusive_message_goes_in_parts() {
-        let (mut capture, mut captured) = capture(CONFIG);
-        let message: Vec<u8> = std::iter::once(0xF0).chain((0..150).map(|n| n % 128)).chain([0xF7]).collect();
-        capture.begin(8, HostNanos(1), &Observed::default(), true);
-        capture.sysex(2, &message);
-        capture.end(&[[0.0; 8], [0.0; 8]]);
-        let joined: Vec<u8> = events(&mut captured)
-            .iter()
-            .filter_map(|event| match event {
-                CaptureEvent::Part(part) => Some(part.bytes[..usize::from(part.len)].to_vec()),
-                _ => None,
-            })
-            .flatten()
-            .collect();
-        assert_eq!(joined, message);
-    }
-}
+mod tests;
