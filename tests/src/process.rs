@@ -140,9 +140,9 @@ impl Receiver {
         &self.data
     }
 
-    /// What it said on its standard error so far.
+    /// The last of what it said on its standard error.
     pub fn messages(&self) -> String {
-        fs::read_to_string(&self.messages).unwrap_or_default()
+        last_lines(&self.messages)
     }
 
     /// Its process.
@@ -215,6 +215,13 @@ pub fn wait_for<T>(limit: Duration, mut ask: impl FnMut() -> Option<T>) -> Optio
         }
         thread::sleep(GLANCE);
     }
+}
+
+/// The last lines of a file, as many as fit on a screen.
+fn last_lines(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(15)..].join("\n")
 }
 
 /// Reads `listening on ADDRESS` from the receiver's output, and goes on reading so that it can never be blocked by it.

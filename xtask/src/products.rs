@@ -12,6 +12,10 @@ use crate::shell;
 /// Everything but the viewer. Always built together, so that every crate below is built once, with one set of features.
 pub(crate) const RECORDING_HALF: [&str; 3] = ["--workspace", "--exclude", "send-learn-visualizer"];
 
+/// What is built of it. The tests' dependencies ask more features of some crates, and cargo heeds that only where a test is
+/// built too: with one small test in every build all crates have the same features everywhere, and are compiled once.
+const TARGETS: [&str; 3] = ["--lib", "--test", "piece_equals_its_generator"];
+
 /// A build of the plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Variant {
@@ -47,7 +51,7 @@ impl Variant {
 pub(crate) fn add_recording_half(plan: &mut Plan<'_>, cache: &Cache) {
     let cache = cache.clone();
     plan.step("Build the plugin and the receiver", "build", Guess { first: 12 * 60, again: 10 }, move || {
-        shell::run(cargo(&cache, "build").args(RECORDING_HALF))?;
+        shell::run(cargo(&cache, "build").args(RECORDING_HALF).args(TARGETS).arg("--bins"))?;
         bundle::write(&library(&cache, "debug"), &Variant::Plain.folder(&cache))
     });
 }
@@ -59,7 +63,8 @@ pub(crate) fn add_checked_plugins(plan: &mut Plan<'_>, cache: &Cache) {
         // One build folder for all: only what the check touches is built again, and each library is copied at once.
         for variant in [Variant::Checked, Variant::Faulty] {
             let mut build = cargo(&cache, "build");
-            build.args(["--package", "send-learn-plugin", "--lib", "--features"]).args(variant.feature());
+            build.args(RECORDING_HALF).args(TARGETS);
+            build.args(variant.feature().map(|feature| format!("--features=send-learn-plugin/{feature}")));
             shell::run(&mut build)?;
             bundle::write(&library(&cache, "debug"), &variant.folder(&cache))?;
         }
