@@ -74,15 +74,15 @@ impl Sockets {
     }
 
     /// Hands over the datagrams that have come, a bounded number of them. True when there may be more.
-    pub fn receive(&mut self, mut take: impl FnMut(SocketAddr, &[u8])) -> bool {
+    pub fn receive(&mut self, mut take: impl FnMut(&[u8])) -> bool {
         let mut full = false;
         for socket in self.v4.iter().chain(&self.v6) {
             let mut count = 0;
             // Any error ends the batch: what it says (an ICMP answer to an earlier datagram) the timeouts say too.
             while count < READ_BATCH
-                && let Ok((len, from)) = socket.recv_from(&mut self.buffer)
+                && let Ok((len, _)) = socket.recv_from(&mut self.buffer)
             {
-                take(from, &self.buffer[..len]);
+                take(&self.buffer[..len]);
                 count += 1;
             }
             full |= count == READ_BATCH;

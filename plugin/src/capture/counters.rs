@@ -54,7 +54,7 @@ impl Counters {
         self.paused.load(Ordering::Relaxed)
     }
 
-    /// Why the take ended; meaningful once the [`Capture`] is gone.
+    /// Why the take ended; meaningful once the [`Capture`](super::Capture) is gone.
     pub fn end_reason(&self) -> EndReason {
         match self.end.load(Ordering::Acquire) {
             2 => EndReason::EndOfFile,

@@ -292,9 +292,9 @@ impl Worker {
 
     fn receive(&mut self, now: HostNanos) -> bool {
         let (streams, probes) = (&mut self.streams, &mut self.probes);
-        self.sockets.receive(|from, datagram| {
+        self.sockets.receive(|datagram| {
             let Ok((head, _)) = header::read(datagram) else { return };
-            if streams.values_mut().any(|stream| stream.handle_datagram(now, from, head.session, datagram)) {
+            if streams.values_mut().any(|stream| stream.handle_datagram(now, head.session, datagram)) {
                 return;
             }
             if let Some(index) = probes.iter().position(|probe| probe.session() == head.session) {

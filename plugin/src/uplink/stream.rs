@@ -80,11 +80,11 @@ impl Stream {
         self.takes.iter_mut().for_each(|take| take.rename(now, name));
     }
 
-    /// Hands a datagram to the take whose session it bears. False when there is none here.
-    pub(super) fn handle_datagram(&mut self, now: HostNanos, from: SocketAddr, session: SessionId, datagram: &[u8]) -> bool {
-        let expected = matches!(self.target, Target::Known(address) if address == from);
+    /// Hands a datagram to the take whose session it bears. False when there is none here. Where it came from does not
+    /// matter: a receiver with several addresses may answer from another, and a session's number cannot be guessed.
+    pub(super) fn handle_datagram(&mut self, now: HostNanos, session: SessionId, datagram: &[u8]) -> bool {
         let mut senders = self.takes.iter_mut().filter_map(|take| take.sender.as_mut());
-        let Some(sender) = senders.find(|sender| expected && sender.session() == session) else { return false };
+        let Some(sender) = senders.find(|sender| sender.session() == session) else { return false };
         sender.handle_datagram(now, datagram);
         true
     }
