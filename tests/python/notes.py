@@ -1,8 +1,9 @@
-"""Checks that a recording holds every note of a MIDI file at its sample.
+"""Checks that a recording holds every note of a MIDI file where the host played it.
 
 usage: notes.py RECORDING.h5 PLAYED.mid
 
-For hosts that pass on notes exactly, but other events only to the block.
+For hosts built on JUCE: they cut off the fraction of a sample that others round, so a note may come one sample early, and
+they pass on other events than notes only to the block.
 """
 
 import sys
@@ -23,9 +24,10 @@ def main():
         return sorted((sample, data[0], data[1]) for sample, data in events if data[0] & 0xE0 == 0x80)
 
     wanted, found = notes(played), notes(recorded)
-    missing = [note for note in wanted if note not in found]
-    print(f"  {len(found)} notes recorded, {len(wanted)} played, {len(missing)} missing: {missing[:5]}; recorded {found[:5]}")
-    return 0 if wanted == found else 1
+    late = [note[0] - other[0] for note, other in zip(wanted, found)]
+    same = [note[1:] for note in wanted] == [note[1:] for note in found]
+    print(f"  {len(found)} notes recorded, {len(wanted)} played; early by {sorted(set(late))} samples")
+    return 0 if same and set(late) <= {0, 1} else 1
 
 
 if __name__ == "__main__":

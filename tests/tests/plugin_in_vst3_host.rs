@@ -1,5 +1,7 @@
 //! The VST3 plugin in dawdreamer, a host built on JUCE: its output equals its input bit for bit, and so does the recording.
 
+use std::fs;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -10,6 +12,10 @@ use send_learn_tests::python::{Played, script};
 use send_learn_tests::rig::{DELIVERY, Rig, said};
 use send_learn_tests::tunes::cut_piece;
 
+/// Whole blocks, and less than two seconds: dawdreamer renders many times faster than real time without saying so, and two
+/// seconds is what the plugin buffers. More would be recorded with gaps.
+const FRAMES: usize = 512 * 160;
+
 #[test]
 fn stereo_and_notes_through_vst3_are_recorded_exactly() -> Result<()> {
     let rig = Rig::new()?;
@@ -19,10 +25,9 @@ fn stereo_and_notes_through_vst3_are_recorded_exactly() -> Result<()> {
         println!("skipped: dawdreamer is not there (`cargo xtask setup` installs it where PyPI has it for this system)");
         return Ok(());
     }
-    // Whole blocks: the host fills up the last one.
     let wav = rig.file("input.wav");
-    Audio::all_kinds(48_000, 2, 512 * 600, 5).save(&wav)?;
-    let midi = cut_piece(&rig.file("input.mid"), 12)?;
+    Audio::all_kinds(48_000, 2, FRAMES, 5).save(&wav)?;
+    let midi = cut_piece(&rig.file("input.mid"), 3)?;
 
     let mut command = Command::new(&python);
     command.arg(script("vst3_host.py")).arg(products::path("SEND_LEARN_VST3")?).arg(&wav).arg(&midi);
@@ -35,7 +40,10 @@ fn stereo_and_notes_through_vst3_are_recorded_exactly() -> Result<()> {
     let status = host.wait(DELIVERY)?;
     ensure!(status.success(), "dawdreamer ended with {status}");
 
-    let recording = rig.recording()?;
+    // The host tries the plugin out with a few blocks of silence first: a take of its own.
+    let takes = rig.receiver().finished(2, DELIVERY)?;
+    let size = |path: &PathBuf| fs::metadata(path).map_or(0, |data| data.len());
+    let recording = takes.into_iter().max_by_key(size).context("no recording")?;
     rig.compare(&recording, Played { wav: Some(&wav), midi: None, log: None })?;
     let notes = Command::new(&python).arg(script("notes.py")).arg(&recording).arg(&midi).output()?;
     if !notes.status.success() {

@@ -35,8 +35,8 @@ fn a_tune_at_44100_hz_sent_fast_is_recorded_exactly() -> Result<()> {
 }
 
 #[test]
-fn a_tune_with_many_controllers_sent_fast_is_recorded_exactly() -> Result<()> {
-    arrives_whole(&tune("harp_harmony", 96, 48_000)?, true, 3)
+fn a_tune_with_many_changes_of_tempo_sent_fast_is_recorded_exactly() -> Result<()> {
+    arrives_whole(&tune("midnight_snow_run", 200, 48_000)?, true, 3)
 }
 
 #[test]

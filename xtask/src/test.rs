@@ -49,4 +49,6 @@ fn with_products<'a>(test: &'a mut Command, cache: &Cache) -> &'a mut Command {
         .env("SEND_LEARN_VST3", Variant::Checked.folder(cache).join(format!("{}.vst3", bundle::NAME)))
         .env("SEND_LEARN_PYTHON", cache.python())
         .env("SEND_LEARN_RENDERS", cache.file("renders"))
+        // A failed test says what it found; where in the tests' own code that was helps nobody.
+        .env("RUST_LIB_BACKTRACE", "0")
 }
