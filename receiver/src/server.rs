@@ -11,6 +11,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use mio::{Events, Interest, Poll, Token, Waker};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use send_learn_protocol::packet::hello::{Description, PropertyKey, Refusal};
 use send_learn_protocol::receiver::{Receiver, ReceiverConfig, ReceiverEvent};
 use send_learn_protocol::tap::Health;
@@ -146,6 +147,10 @@ impl Server {
         let lock = lock(config)?;
         let identity = identity(config).map_err(in_data)?;
         let (mut datagrams, listener, address) = socket::bind(config.listen)?;
+        if !address.ip().is_loopback() {
+            tracing::warn!("{address} can be reached from the network: everybody there can send streams and watch them");
+        }
+        allow_many_files();
         let poll = Poll::new()?;
         poll.registry().register(&mut datagrams.socket, DATAGRAMS, Interest::READABLE)?;
         let tap = Tap::new(listener, poll.registry(), LISTENER, FIRST_VIEWER)?;
@@ -390,9 +395,10 @@ impl Server {
     fn log_status(&self) {
         for stream in self.streams.values() {
             let Health { loss, bits_per_second, latency_ms, repaired, resent, owed, durable_lag, .. } = stream.health;
+            let delay = if latency_ms.is_nan() { "unknown".to_owned() } else { format!("{latency_ms:.1} ms") };
             tracing::info!(
                 "{}: {:.1} s recorded, {:.2} Mbit/s, loss {:.1} %, repaired {repaired}, sent again {resent}, missing {owed}, \
-                 delay {latency_ms:.1} ms, not yet durable {durable_lag:.1} s",
+                 delay {delay}, not yet durable {durable_lag:.1} s",
                 stream.description.property(PropertyKey::NAME),
                 stream.progress.frames.load(Ordering::Relaxed) as f64 / stream.description.sample_rate,
                 bits_per_second / 1e6,
@@ -409,6 +415,14 @@ fn stream_of<'a>(
 ) -> Option<(TakeId, &'a mut Stream)> {
     let take = *sessions.get(&session)?;
     Some((take, streams.get_mut(&take)?))
+}
+
+/// A take has three files open, and the usual limit is 1,024: raises it as far as this process may.
+fn allow_many_files() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::warn!(%error, "the limit of open files stays at {:?}", limit.current);
+    }
 }
 
 /// Holds the lock of the data folder for as long as the file lives.

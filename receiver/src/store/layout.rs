@@ -149,7 +149,7 @@ tables! {
 
     /// Samples that are not there.
     GapRow("gaps", 64, "Samples that are missing; /audio holds zeros there. sample, frames: which. reason: 1 ring full, \
-        2 bypassed, 3 retention full, 4 sender restarted, 5 interrupted, 255 other.") {
+        2 bypassed, 3 retention full, 4 sender restarted, 5 interrupted, 6 the sent file's audio had ended, 255 other.") {
         /// Position of the first missing frame.
         sample: u64,
         /// Missing frames.

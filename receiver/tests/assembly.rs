@@ -1,0 +1,179 @@
+//! From journal to parts: whatever the order of arrival, and wherever a take is interrupted, the parts together hold it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use send_learn::archive::Progress;
+use send_learn::assembly::{Advance, Assembly};
+use send_learn::journal::{Frame, Journal, segments};
+use send_learn::store::Recording;
+use send_learn::store::layout::{AutomationRow, MidiRow, ParameterRow};
+use send_learn::store::verify::verify;
+use send_learn::take::{State, Take};
+use send_learn::timeline::crc_of;
+use send_learn_protocol::packet::hello::Description;
+use send_learn_protocol::record::pack::Packer;
+use send_learn_protocol::record::*;
+use send_learn_protocol::tap::Arrival;
+use send_learn_protocol::units::*;
+
+const TAKE: TakeId = TakeId([9; 16]);
+const CHANNELS: u16 = 2;
+
+/// A small generator, so that a failure repeats.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit
+    }
+}
+
+fn description() -> Description {
+    Description {
+        stream: StreamId([1; 16]),
+        take: TAKE,
+        host: HostId([3; 16]),
+        machine: MachineId([4; 16]),
+        sample_rate: 48_000.0,
+        channels: CHANNELS,
+        max_block: 512,
+        started_unix_nanos: 5,
+        started: HostNanos(6),
+        properties: Vec::new(),
+    }
+}
+
+fn sample(index: u64) -> f32 {
+    (index % 8_191) as f32 * 1e-4
+}
+
+/// The log of a take: blocks of random lengths, several to an entry or several entries to a block.
+fn log(random: &mut Random) -> (Vec<Vec<u8>>, u64) {
+    let mut packer = Packer::new(SourceNumber(0));
+    packer.push(&Record::Parameter(Parameter { parameter: 8, name: "Cutoff" }));
+    let mut position = 0;
+    for _ in 0..random.below(60) + 5 {
+        let frames = [1, 17, 64, 512, 4_096][random.below(5) as usize];
+        let at = SamplePosition(position);
+        let samples: Vec<f32> = (position * 2..(position + frames) * 2).map(sample).collect();
+        packer.push(&Record::Midi(MidiEvent {
+            position: at,
+            kind: MidiKind::Message,
+            bytes: [0x90, 60, 1],
+            note_id: -1,
+            value: 0.0,
+            data: &[],
+        }));
+        packer.push(&Record::Automation(Automation { position: at, parameter: 8, normalized: 0.5, plain: 1.0 }));
+        packer.push_audio(at, CHANNELS, &samples);
+        let crc = crc_of(&samples);
+        packer.push(&Record::Block(Block { position: at, frames: frames as u32, crc, host: HostNanos(1), playhead: None }));
+        if random.below(3) > 0 {
+            packer.flush();
+        }
+        position += frames;
+    }
+    packer.push(&Record::End(End { position: SamplePosition(position), reason: EndReason::EndOfFile }));
+    packer.flush();
+    (std::iter::from_fn(|| packer.pop()).collect(), position)
+}
+
+fn append(journal: &mut Journal, entry: &[u8]) {
+    let number = source_number(entry).unwrap();
+    journal.append(&Frame::Entry { number, arrival: Arrival::Live, arrived: HostNanos(7), entry });
+}
+
+fn follow(folder: &Path, journal: &Journal) -> Assembly {
+    let progress = Arc::new(Progress::default());
+    progress.set_mark(journal.durable());
+    Assembly::new(TAKE, folder.to_owned(), Take::load(folder).unwrap(), progress)
+}
+
+#[test]
+fn the_parts_of_a_take_hold_all_of_it_whatever_the_order_and_the_interruptions() {
+    for seed in 0..40 {
+        let mut random = Random(seed);
+        let (mut entries, frames) = log(&mut random);
+        // Arrival out of order: swaps over a short distance, some over a long one.
+        for index in 0..entries.len() {
+            let far = if random.below(10) == 0 { entries.len() as u64 } else { 4 };
+            let other = (index as u64 + random.below(far)).min(entries.len() as u64 - 1);
+            entries.swap(index, other as usize);
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        Take::new(&description()).save(folder).unwrap();
+
+        let mut rest = &entries[..];
+        while !rest.is_empty() {
+            let first = Take::load(folder).unwrap().resume.segment;
+            let mut journal = Journal::open(folder, TAKE, first, |_| {}).unwrap();
+            let (now, later) = rest.split_at((random.below(rest.len() as u64) + 1) as usize);
+            now.iter().for_each(|entry| append(&mut journal, entry));
+            journal.sync().unwrap();
+            rest = later;
+            let mut assembly = follow(folder, &journal);
+            match assembly.advance(usize::MAX).unwrap() {
+                Advance::Ended => assembly.complete().unwrap(),
+                // At times the receiver is killed instead: nothing is closed.
+                _ if random.below(4) == 0 => drop(assembly),
+                _ => assembly.interrupt().unwrap(),
+            }
+        }
+
+        let take = Take::load(folder).unwrap();
+        assert_eq!(take.state, State::Complete, "seed {seed}");
+        let (mut position, mut events) = (0, 0);
+        for part in &take.parts {
+            let path = folder.join(&part.file);
+            let verdict = verify(&path).unwrap();
+            assert!(verdict.is_good() && verdict.gap_frames == 0, "seed {seed}: {verdict:?}");
+            let recording = Recording::open(&path).unwrap();
+            assert_eq!((recording.summary.first_sample, recording.summary.frames), (position, part.frames), "seed {seed}");
+            let expected: Vec<f32> = (position * 2..(position + part.frames) * 2).map(sample).collect();
+            assert_eq!(recording.audio(0..part.frames).unwrap(), expected, "seed {seed}");
+            let midi = recording.table::<MidiRow>().unwrap();
+            assert!(midi.iter().all(|row| (position..=position + part.frames).contains(&row.sample)), "seed {seed}");
+            assert_eq!(recording.table::<AutomationRow>().unwrap().len(), midi.len(), "seed {seed}");
+            let names = recording.table::<ParameterRow>().unwrap();
+            assert_eq!(names.last().unwrap().name.as_str(), "Cutoff", "seed {seed}");
+            position += part.frames;
+            events += midi.len();
+        }
+        assert_eq!(position, frames, "seed {seed}");
+        assert_eq!(take.resume.entry, entries.len() as u64, "seed {seed}");
+        let blocks = entries.iter().flat_map(|entry| records(entry)).filter(|record| matches!(record, Ok(Record::Block(_))));
+        assert_eq!(events, blocks.count(), "seed {seed}");
+    }
+}
+
+#[test]
+fn an_interruption_keeps_only_what_no_part_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    Take::new(&description()).save(folder).unwrap();
+    let (entries, _) = log(&mut Random(3));
+    let mut journal = Journal::create(folder, TAKE, 1).unwrap();
+    let missing = entries.len() / 2;
+    entries.iter().enumerate().filter(|(index, _)| *index != missing).for_each(|(_, entry)| append(&mut journal, entry));
+    journal.sync().unwrap();
+    let mut assembly = follow(folder, &journal);
+    assert_eq!(assembly.advance(usize::MAX).unwrap(), Advance::CaughtUp);
+    assembly.interrupt().unwrap();
+
+    let take = Take::load(folder).unwrap();
+    assert_eq!((take.state, take.parts.len()), (State::Interrupted, 1));
+    assert_eq!(segments(folder).unwrap(), [take.resume.segment]);
+    let mut kept = Vec::new();
+    Journal::open(folder, TAKE, take.resume.segment, |frame| {
+        if let Frame::Entry { number, .. } = frame {
+            kept.push(number.0);
+        }
+    })
+    .unwrap();
+    let expected: Vec<u64> = (take.resume.entry..entries.len() as u64).filter(|number| *number != missing as u64).collect();
+    assert_eq!(kept, expected);
+    assert!(take.resume.entry <= missing as u64);
+}
