@@ -2,6 +2,7 @@
 
 use crate::fec::Plan;
 use crate::packet::feedback::Feedback;
+use crate::units::PacketNumber;
 
 /// Groups of 8 sources, two filled in turn: at 320 datagrams per second (stereo float32 at 48 kHz) both are full after 50 ms.
 const SOURCES: u8 = 8;
@@ -26,6 +27,11 @@ pub struct Redundancy {
 }
 
 impl Redundancy {
+    /// For a session in which datagrams up to `highest`, the handshake's, are not counted by the receiver.
+    pub fn after(highest: PacketNumber) -> Self {
+        Self { loss: None, last: (highest.0, 0) }
+    }
+
     /// Takes the receiver's counters.
     pub fn on_feedback(&mut self, feedback: &Feedback) {
         let now = (feedback.highest_packet.0, feedback.datagrams);
@@ -61,7 +67,6 @@ impl Redundancy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::PacketNumber;
 
     fn plan_at(loss: f64) -> u8 {
         let mut redundancy = Redundancy::default();

@@ -34,7 +34,7 @@ fn a_clean_link_delivers_everything_at_once() {
     for pair in plays_through(Weather::default()) {
         assert_eq!(pair.late(seconds(0.005)), 0.0);
         assert!(pair.delays.values().all(|(_, arrival)| *arrival == Arrival::Live));
-        assert_eq!(pair.sender.stats().repeats, 0);
+        assert_eq!((pair.sender.stats().repeats, pair.sender.stats().loss), (0, 0.0));
     }
 }
 

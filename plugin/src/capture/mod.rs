@@ -240,7 +240,7 @@ impl Capture {
     /// The stretch without audio ends: it is a gap.
     pub fn end_without_audio(&mut self) {
         if let Some(block) = self.block.take() {
-            self.skip(block.frames, GapReason::Other);
+            self.skip(block.frames, GapReason::EndOfAudio);
         }
     }
 

@@ -301,7 +301,7 @@ mod tests {
             CaptureEvent::Gap { position, frames, reason } => Some((position.0, *frames, *reason)),
             _ => None,
         });
-        assert_eq!(gap, Some((100_000, 116_001, GapReason::Other)));
+        assert_eq!(gap, Some((100_000, 116_001, GapReason::EndOfAudio)));
         assert_eq!(captured.counters.position().0, 216_001);
     }
 }

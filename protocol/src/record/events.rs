@@ -456,6 +456,8 @@ pub enum GapReason {
     SenderRestarted = 4,
     /// The receiver closed the recording before the samples came.
     Interrupted = 5,
+    /// The file's audio had ended; its MIDI went on.
+    EndOfAudio = 6,
     /// A reason that this version does not know.
     Other = 255,
 }
@@ -463,7 +465,7 @@ pub enum GapReason {
 impl GapReason {
     /// The reason that a wire byte stands for.
     pub fn from_wire(code: u8) -> Self {
-        [Self::RingFull, Self::Bypassed, Self::RetentionFull, Self::SenderRestarted, Self::Interrupted]
+        [Self::RingFull, Self::Bypassed, Self::RetentionFull, Self::SenderRestarted, Self::Interrupted, Self::EndOfAudio]
             .into_iter()
             .find(|reason| *reason as u8 == code)
             .unwrap_or(Self::Other)

@@ -529,6 +529,8 @@ impl Sender {
             return;
         }
         self.link = Link::up(now);
+        // At least one hello was sent.
+        self.redundancy = Redundancy::after(PacketNumber(self.packet.0.saturating_sub(1)));
         self.advance_durable(ack.durable);
         self.next_live = match self.mode {
             SendMode::Live => {
@@ -608,8 +610,8 @@ impl Sender {
         self.session = SessionId(id ^ (id >> 31));
         self.packet = PacketNumber(0);
         self.link = Link::asking(now, HELLO_FIRST);
-        self.encoder = Encoder::new(self.redundancy.plan());
         self.redundancy = Redundancy::default();
+        self.encoder = Encoder::new(self.redundancy.plan());
         self.group_opened = None;
         self.missing.clear();
         self.repeats = RepeatWindow::default();
