@@ -1,5 +1,6 @@
 //! `send-learn info`.
 
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -24,6 +25,7 @@ struct Info {
 
 pub(super) fn run(path: &Path, json: bool) -> anyhow::Result<ExitCode> {
     let files = super::recordings(path)?;
+    let mut out = io::stdout().lock();
     let mut infos = Vec::new();
     let mut code = ExitCode::SUCCESS;
     for file in &files {
@@ -36,9 +38,9 @@ pub(super) fn run(path: &Path, json: bool) -> anyhow::Result<ExitCode> {
         }
     }
     if json {
-        println!("{}", serde_json::to_string_pretty(&infos).context("cannot write JSON")?);
+        writeln!(out, "{}", serde_json::to_string_pretty(&infos).context("cannot write JSON")?)?;
     } else {
-        infos.iter().for_each(print);
+        infos.iter().try_for_each(|info| print(&mut out, info))?;
     }
     Ok(code)
 }
@@ -51,15 +53,15 @@ fn read(path: &Path) -> Result<Info, StoreError> {
     Ok(Info { path: path.to_owned(), bytes, seconds: summary.seconds(), summary, counts })
 }
 
-fn print(info: &Info) {
+fn print(out: &mut impl Write, info: &Info) -> io::Result<()> {
     let (summary, counts) = (&info.summary, &info.counts);
     let state = match (summary.closed, summary.end_reason.as_str()) {
         (false, _) => "still being written, or left by a receiver that was killed".to_owned(),
         (true, reason) => format!("closed ({reason})"),
     };
     let row = |name: &str, value: String| vec![format!("  {name}"), value];
-    println!("{}", info.path.display());
-    table::print(&[
+    writeln!(out, "{}", info.path.display())?;
+    let rows = [
         row("name", summary.name.clone()),
         row("state", state),
         row("host", format!("{} on {}", or_unknown(&summary.host), or_unknown(&summary.machine))),
@@ -79,7 +81,8 @@ fn print(info: &Info) {
         row("size", format!("{:.1} MB", info.bytes as f64 / 1e6)),
         row("stream", summary.stream_id.clone()),
         row("take", summary.take_id.clone()),
-    ]);
+    ];
+    table::print(out, &rows)
 }
 
 fn or_unknown(text: &str) -> &str {

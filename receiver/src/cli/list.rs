@@ -1,5 +1,6 @@
 //! `send-learn list`.
 
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -22,9 +23,9 @@ pub(super) fn run(data: &Path) -> anyhow::Result<ExitCode> {
         }
     }
     if rows.len() == 1 {
-        println!("no takes in {}", data.display());
+        writeln!(io::stdout(), "no takes in {}", data.display())?;
     } else {
-        table::print(&rows);
+        table::print(&mut io::stdout().lock(), &rows)?;
     }
     Ok(code)
 }

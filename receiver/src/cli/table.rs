@@ -1,14 +1,17 @@
 //! Plain tables and figures for people.
 
+use std::io::{self, Write};
+
 /// Prints rows in columns that are as wide as their longest cell. The first row is the head.
-pub(super) fn print(rows: &[Vec<String>]) {
+pub(super) fn print(out: &mut impl Write, rows: &[Vec<String>]) -> io::Result<()> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();
     for row in rows {
         let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        println!("{}", cells.join("  ").trim_end());
+        writeln!(out, "{}", cells.join("  ").trim_end())?;
     }
+    Ok(())
 }
 
 /// `1:02:03.4` or `2:03.4`.

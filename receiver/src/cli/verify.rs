@@ -1,5 +1,6 @@
 //! `send-learn verify`.
 
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -7,6 +8,7 @@ use send_learn::store::verify::verify;
 
 pub(super) fn run(path: &Path) -> anyhow::Result<ExitCode> {
     let files = super::recordings(path)?;
+    let mut out = io::stdout().lock();
     let mut bad = 0;
     for file in &files {
         match verify(file) {
@@ -16,20 +18,20 @@ pub(super) fn run(path: &Path) -> anyhow::Result<ExitCode> {
                     frames => format!("{frames} frames missing, as its gaps say"),
                 };
                 let blocks = format!("{} blocks checked, {gaps}", verdict.checked_blocks);
-                println!("{}: {} ({blocks})", file.display(), if verdict.is_good() { "good" } else { "BAD" });
-                verdict.problems.iter().for_each(|problem| println!("  problem: {problem}"));
-                verdict.notes.iter().for_each(|note| println!("  note: {note}"));
+                writeln!(out, "{}: {} ({blocks})", file.display(), if verdict.is_good() { "good" } else { "BAD" })?;
+                verdict.problems.iter().try_for_each(|problem| writeln!(out, "  problem: {problem}"))?;
+                verdict.notes.iter().try_for_each(|note| writeln!(out, "  note: {note}"))?;
                 bad += usize::from(!verdict.is_good());
             }
             Err(error) => {
-                println!("{}: BAD", file.display());
-                println!("  problem: it cannot be read, so it is cut off, damaged or no recording: {error}");
+                writeln!(out, "{}: BAD", file.display())?;
+                writeln!(out, "  problem: it cannot be read, so it is cut off, damaged or no recording: {error}")?;
                 bad += 1;
             }
         }
     }
     if files.len() > 1 {
-        println!("{} of {} recordings are good", files.len() - bad, files.len());
+        writeln!(out, "{} of {} recordings are good", files.len() - bad, files.len())?;
     }
     Ok(if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
