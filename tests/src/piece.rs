@@ -78,7 +78,8 @@ fn conductor() -> Track<'static> {
     let meter = |beats| MetaMessage::TimeSignature(beats, 2, 24, 8);
     let meta = TrackEventKind::Meta;
     let mut events = vec![
-        (0, meta(MetaMessage::TrackName(b"Ode to Joy (Beethoven), arranged for Send Learn"))),
+        (0, meta(MetaMessage::TrackName(b"Ode to Joy"))),
+        (0, meta(MetaMessage::Text(b"Ludwig van Beethoven, 1824; arranged for Send Learn"))),
         (0, meta(tempo(138.0))),
         (0, meta(meter(4))),
         (0, meta(MetaMessage::KeySignature(2, false))),

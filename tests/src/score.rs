@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use midly::live::LiveEvent;
-use midly::{MetaMessage, Smf, Timing, TrackEventKind};
+use midly::{MetaMessage, Smf, Timing, TrackEvent, TrackEventKind};
 
 /// Microseconds per quarter note before the file says otherwise (Standard MIDI Files 1.0).
 const DEFAULT_TEMPO: u32 = 500_000;
@@ -53,6 +53,8 @@ pub struct Place {
 /// A piece at a sample rate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Score {
+    /// The name of the first track, which is the piece's; empty where it has none.
+    pub title: String,
     /// Samples per second.
     pub rate: u32,
     /// In the order of time; at one sample, in the order of the file's ticks and tracks.
@@ -108,7 +110,7 @@ impl Score {
                 _ => {}
             }
         }
-        Ok(Self { rate, events, changes, end: clock.sample() })
+        Ok(Self { title: title(&smf), rate, events, changes, end: clock.sample() })
     }
 
     /// Where the playhead is at `sample`.
@@ -127,6 +129,14 @@ impl Score {
             bar_start: change.bar_start + bars * bar_length,
         }
     }
+}
+
+fn title(smf: &Smf<'_>) -> String {
+    let name = |event: &TrackEvent<'_>| match event.kind {
+        TrackEventKind::Meta(MetaMessage::TrackName(name)) => Some(String::from_utf8_lossy(name).trim().to_owned()),
+        _ => None,
+    };
+    smf.tracks.first().and_then(|track| track.iter().find_map(name)).unwrap_or_default()
 }
 
 /// A second change at the same sample replaces the first: only the outcome holds for any time.

@@ -19,6 +19,9 @@ const PLACES: [&str; 5] = [
     "/usr/share/soundfonts/FluidR3_GM.sf2",
 ];
 
+/// Loud enough to be heard well; with this, the demo's piece has a peak of -4 dB.
+const MASTER_VOLUME: f32 = 1.2;
+
 /// A General MIDI SoundFont of this system.
 ///
 /// # Errors
@@ -40,6 +43,7 @@ pub fn render(score: &Score, soundfont: &Path, tail: f64) -> Result<Vec<f32>> {
         SoundFont::new(&mut BufReader::new(file)).with_context(|| format!("{} is not a SoundFont", soundfont.display()))?;
     let settings = SynthesizerSettings::new(score.rate as i32);
     let mut synthesizer = Synthesizer::new(&Arc::new(sounds), &settings).context("the synthesizer does not take this rate")?;
+    synthesizer.set_master_volume(MASTER_VOLUME);
 
     let frames = score.end as usize + (tail * f64::from(score.rate)) as usize;
     let (mut left, mut right) = (vec![0.0; frames], vec![0.0; frames]);

@@ -3,7 +3,7 @@
 //! stays open: the plugin sends on what the network held up.
 
 use std::io::{IsTerminal, Read, Write, stderr, stdin, stdout};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
@@ -36,9 +36,9 @@ struct Arguments {
     /// The synthesizer's sounds.
     #[arg(long, value_name = "FILE.sf2")]
     soundfont: Option<PathBuf>,
-    /// The track's name.
-    #[arg(long, default_value = "Demo")]
-    track: String,
+    /// The track's name; without it, the piece's title or the file's name.
+    #[arg(long)]
+    track: Option<String>,
     /// Samples per second of the synthesizer.
     #[arg(long, default_value_t = 48_000, value_parser = clap::value_parser!(u32).range(8_000..=192_000))]
     rate: u32,
@@ -58,7 +58,7 @@ fn main() -> Result<()> {
     if arguments.speed <= 0.0 || arguments.speed.is_nan() {
         bail!("the speed must be above 0");
     }
-    let mut plugin = Plugin::load(&arguments.plugin, &arguments.track)?;
+    let mut plugin = Plugin::load(&arguments.plugin, &track(&arguments)?)?;
     let lane = plugin.parameters().into_iter().find(|parameter| parameter.name == "Lane 1").context("the plugin has no Lane 1")?;
     let music = music(&arguments, &lane)?;
     music.audio.save(&arguments.out.join("played.wav"))?;
@@ -75,6 +75,14 @@ fn main() -> Result<()> {
     stdout().flush()?;
     stdin().read_to_end(&mut Vec::new())?;
     Ok(())
+}
+
+fn track(arguments: &Arguments) -> Result<String> {
+    let score = arguments.midi.as_deref().map(|path| Score::open(path, arguments.rate)).transpose()?;
+    let file = arguments.wav.as_deref().or(arguments.midi.as_deref()).and_then(Path::file_stem);
+    let file = || file.map(|name| name.to_string_lossy().into_owned());
+    let title = || score.map(|score| score.title).filter(|title| !title.is_empty());
+    Ok(arguments.track.clone().or_else(title).or_else(file).unwrap_or_default())
 }
 
 fn music(arguments: &Arguments, lane: &Parameter) -> Result<Music> {

@@ -119,9 +119,7 @@ fn run(arguments: &Arguments) -> Result<Vec<String>> {
 /// Starts the host, and waits until it has played.
 fn play(arguments: &Arguments, host: &Path, receiver: &Receiver, folder: &Path) -> Result<Process> {
     let mut command = Command::new(host);
-    let music = arguments.wav.as_ref().or(arguments.midi.as_ref()).and_then(|file| file.file_stem());
     command.arg("--plugin").arg(&arguments.plugin).arg("--out").arg(folder);
-    command.arg("--track").arg(music.unwrap_or_else(|| "demo".as_ref()));
     for (option, file) in [("--wav", &arguments.wav), ("--midi", &arguments.midi), ("--soundfont", &arguments.soundfont)] {
         if let Some(file) = file {
             command.arg(option).arg(file);
