@@ -43,7 +43,7 @@ impl Default for Orbit {
 impl Orbit {
     /// From where `count` streams are best seen: one of them from a little aside, several from the front and higher up.
     pub fn overview(count: usize) -> Self {
-        let (yaw, pitch) = if count <= 1 { (-0.22, 0.44) } else { (0.0, 0.72) };
+        let (yaw, pitch) = if count <= 1 { (-0.22, 0.5) } else { (0.0, 0.72) };
         Self { yaw, pitch, ..Self::default() }
     }
 

@@ -49,7 +49,7 @@ impl Player {
     pub fn block(&mut self, out: &mut Vec<u8>, position: u64, frames: u64) {
         let end = position + frames;
         let notes = self.notes(position, end);
-        if position % 24_064 == 0 {
+        if position.is_multiple_of(24_064) {
             self.packer.push(&Record::Transport(transport(position)));
             let bits_per_second = 1_180_000.0 + f64::from(self.part) * 41_000.0;
             let trouble = f64::from(self.part % 3) * 0.024;
@@ -93,7 +93,7 @@ impl Player {
             match self.part % 6 {
                 0 => {
                     for (step, at) in [0.0, 0.25, 0.5, 0.75].into_iter().enumerate() {
-                        let key = chord[(step + quarter as usize * 3) % 4] + 12 * (1 + (quarter % 3 == 2) as u8);
+                        let key = chord[(step + quarter as usize * 3) % 4] + 12 * (1 + u8::from(quarter % 3 == 2));
                         play(at, 0.5, key, 55 + (quarter * 29 + step as u64 * 17) as u8 % 70);
                     }
                     if quarter % 2 == 0 {
