@@ -3,9 +3,8 @@
 usage: librosa_reference.py FOLDER
 
 For every NAME.json in FOLDER (the settings; sample_rate, n_fft, hop_length, n_mels, mfcc_n, chroma_n) it reads the mono
-samples NAME.f32 and writes NAME.FEATURE.f64: one value after another, frame by frame, little-endian. NAME.FEATURE.double.f64
-has the same made in double precision, which shows how far librosa's own single precision is off. All spectral features share
-one short-time Fourier transform, as in Send Learn. Exit status 77: librosa 0.11 cannot be imported.
+samples NAME.f32 and writes NAME.FEATURE.f64: one value after another, frame by frame, little-endian. All spectral features
+share one short-time Fourier transform, as in Send Learn. Exit status 77: librosa 0.11 cannot be imported.
 """
 
 import json
@@ -51,9 +50,9 @@ def main(folder):
     warnings.filterwarnings("ignore", message="n_fft=|Empty filters")
     for settings in sorted(folder.glob("*.json")):
         samples = np.fromfile(settings.with_suffix(".f32"), dtype="<f4")
-        for y, ending in [(samples, "f64"), (samples.astype("f8"), "double.f64")]:
-            for name, values in features(y, **json.loads(settings.read_text())).items():
-                np.atleast_2d(values).T.astype("<f8").tofile(settings.with_suffix(f".{name}.{ending}"))
+        for name, values in features(samples, **json.loads(settings.read_text())).items():
+            values = np.atleast_2d(values)
+            values.T.astype("<f8").tofile(settings.with_suffix(f".{name}.f64"))
 
 
 if __name__ == "__main__":

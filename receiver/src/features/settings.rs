@@ -68,8 +68,8 @@ fn ensure(fits: bool, name: &'static str, value: f64, allowed: &'static str) -> 
 pub struct Plan {
     settings: Settings,
     /// One weight per sample of a frame.
-    pub(super) window: Vec<f32>,
-    pub(super) transform: Arc<dyn RealToComplex<f32>>,
+    pub(super) window: Vec<f64>,
+    pub(super) transform: Arc<dyn RealToComplex<f64>>,
     /// Hertz of each bin.
     pub(super) frequencies: Vec<f32>,
     pub(super) mel: Bank,
