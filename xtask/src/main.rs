@@ -56,7 +56,7 @@ fn run(arguments: &[String]) -> Result<()> {
         "setup" => {
             none_left(options)?;
             system::add(&mut plan, system::Purpose::Test);
-            readers::add(&mut plan, &cache, readers::Set::WithHosts);
+            readers::add(&mut plan, &cache, readers::Set::All);
         }
         "demo" => demo::add(&mut plan, &cache, options)?,
         "test" => test::add(&mut plan, &cache, options)?,

@@ -14,8 +14,8 @@ use crate::shell;
 pub(crate) enum Set {
     /// Readers of recordings, audio and MIDI.
     Readers,
-    /// Also a host for VST3 plugins.
-    WithHosts,
+    /// Also a host for VST3 plugins, and the library that features are checked against.
+    All,
 }
 
 /// Adds the step that makes the environment.
@@ -27,8 +27,9 @@ pub(crate) fn add(plan: &mut Plan<'_>, cache: &Cache, set: Set) {
 
 fn ensure(cache: &Cache, set: Set) -> Result<()> {
     install(cache, "readers")?;
-    if set == Set::WithHosts {
+    if set == Set::All {
         install(cache, "hosts")?;
+        install(cache, "analysis")?;
     }
     Ok(())
 }

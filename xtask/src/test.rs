@@ -19,7 +19,7 @@ pub(crate) fn add(plan: &mut Plan<'_>, cache: &Cache, options: &[String]) -> Res
     crate::none_left(&flags.into_iter().filter(|flag| flag != "--no-view").collect::<Vec<_>>())?;
 
     system::add(plan, system::Purpose::Test);
-    readers::add(plan, cache, readers::Set::WithHosts);
+    readers::add(plan, cache, readers::Set::All);
     products::add_recording_half(plan, cache);
     products::add_checked_plugins(plan, cache);
     let (here, filter) = (cache.clone(), names.clone());
