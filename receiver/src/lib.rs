@@ -9,6 +9,7 @@
 pub mod archive;
 pub mod assembly;
 pub mod clock;
+pub mod data_folder;
 pub mod features;
 pub mod health;
 pub mod journal;

@@ -132,17 +132,24 @@ pub type Reporter = Box<dyn Fn(Report) + Send>;
 pub fn start(config: Config, commands: Queue<Command>, report: Reporter) -> std::io::Result<JoinHandle<()>> {
     let takes = take::scan(&config.data)?;
     let archive_commands = Queue::new(0);
-    let archive = {
+    let archive_thread = {
         let (commands, reports) = (archive_commands.clone(), commands.clone());
         thread::Builder::new().name("archive".into()).spawn(move || archive::run(&commands, &reports))?
     };
-    let mut recorder =
-        Recorder { config, takes: HashMap::new(), archive: archive_commands, report, synced: Instant::now(), stopping: false };
+    let mut recorder = Recorder {
+        config,
+        takes: HashMap::new(),
+        archive: archive_commands,
+        archive_thread,
+        report,
+        synced: Instant::now(),
+        stopping: false,
+    };
     thread::Builder::new().name("recorder".into()).spawn(move || {
         recorder.resume(takes);
         recorder.run(&commands);
         recorder.archive.push(archive::Command::Stop);
-        if archive.join().is_err() {
+        if recorder.archive_thread.join().is_err() {
             tracing::error!("the archive thread panicked; recordings are made again from their journals at the next start");
         }
         (recorder.report)(Report::Stopped);
@@ -153,6 +160,7 @@ struct Recorder {
     config: Config,
     takes: HashMap<TakeId, Known>,
     archive: Queue<archive::Command>,
+    archive_thread: JoinHandle<()>,
     report: Reporter,
     synced: Instant,
     stopping: bool,
@@ -226,7 +234,8 @@ impl Recorder {
                 self.sync();
             }
             self.close_absent();
-            if self.stopping && !self.takes.values().any(|known| matches!(known.status, Status::Closing(_))) {
+            let closing = self.takes.values().any(|known| matches!(known.status, Status::Closing(_)));
+            if self.stopping && (!closing || self.archive_thread.is_finished()) {
                 return;
             }
         }

@@ -1,7 +1,6 @@
 //! The network loop: one thread that owns the sockets, the protocol's state machine and the tap. It never waits for a disk.
 
 use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -15,10 +14,11 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use send_learn_protocol::packet::hello::{Description, PropertyKey, Refusal};
 use send_learn_protocol::receiver::{Receiver, ReceiverConfig, ReceiverEvent};
 use send_learn_protocol::tap::Health;
-use send_learn_protocol::units::{HostNanos, ReceiverId, SessionId, TakeId};
+use send_learn_protocol::units::{HostNanos, ReceiverId, SessionId, SourceNumber, TakeId};
 
 use crate::archive::Progress;
 use crate::clock;
+use crate::data_folder::{DataError, DataFolder};
 use crate::health::Meter;
 use crate::queue::Queue;
 use crate::recorder::{self, Command, Report};
@@ -69,23 +69,9 @@ pub enum ServerError {
     /// It cannot listen.
     #[error(transparent)]
     Socket(#[from] SocketError),
-    /// Another receiver records to the folder.
-    #[error("another receiver records to {data}. Stop it, or choose another folder with --data.", data = data.display())]
-    Locked {
-        /// The folder.
-        data: PathBuf,
-    },
-    /// The folder cannot be written.
-    #[error(
-        "cannot record to {data}: {source}. Choose a folder that you may write to with --data, or mend its rights.",
-        data = data.display()
-    )]
-    Data {
-        /// The folder.
-        data: PathBuf,
-        /// What the operating system said.
-        source: io::Error,
-    },
+    /// It cannot record to the folder.
+    #[error(transparent)]
+    Data(#[from] DataError),
     /// The operating system refused something else.
     #[error("cannot start: {0}")]
     Io(#[from] io::Error),
@@ -106,7 +92,7 @@ pub struct Server {
     next_key: u32,
     refused_entries: u64,
     stop: Stop,
-    _lock: File,
+    _folder: DataFolder,
 }
 
 /// A take that has a session.
@@ -118,6 +104,8 @@ struct Stream {
     progress: Arc<Progress>,
     meter: Meter,
     health: Health,
+    /// Entries that the disk did not take. They are asked for again after a while: at once would only load the network.
+    unkept: Vec<SourceNumber>,
 }
 
 /// Stops a running [`Server`], from any thread.
@@ -142,10 +130,7 @@ impl Server {
     /// # Errors
     /// [`ServerError`]; each says what to do.
     pub fn bind(config: &Config) -> Result<Self, ServerError> {
-        let in_data = |source| ServerError::Data { data: config.data.clone(), source };
-        fs::create_dir_all(&config.data).map_err(in_data)?;
-        let lock = lock(config)?;
-        let identity = identity(config).map_err(in_data)?;
+        let folder = DataFolder::open(&config.data)?;
         let (mut datagrams, listener, address) = socket::bind(config.listen)?;
         if !address.ip().is_loopback() {
             tracing::warn!("{address} can be reached from the network: everybody there can send streams and watch them");
@@ -165,10 +150,11 @@ impl Server {
         };
         let recorder_config =
             recorder::Config { data: config.data.clone(), absence: config.absence, max_takes: 2 * config.max_streams };
-        let recorder = recorder::start(recorder_config, commands.clone(), reporter).map_err(in_data)?;
+        let recorder = recorder::start(recorder_config, commands.clone(), reporter)
+            .map_err(|source| DataError::Refused { data: config.data.clone(), source })?;
         let secret = [ReceiverId::random().0, ReceiverId::random().0].concat();
         let receiver_config = ReceiverConfig {
-            identity,
+            identity: folder.identity(),
             max_streams: config.max_streams,
             secret: secret.try_into().unwrap_or_else(|_| unreachable!("twice 16 bytes are 32")),
         };
@@ -186,7 +172,7 @@ impl Server {
             next_key: 1,
             refused_entries: 0,
             stop: Stop { asked: Arc::new(AtomicBool::new(false)), waker },
-            _lock: lock,
+            _folder: folder,
         })
     }
 
@@ -290,7 +276,7 @@ impl Server {
                     let command = Command::Entry { take, number, arrival, arrived: now, entry: Arc::clone(&entry) };
                     if !self.commands.try_push(command, len) {
                         // The disk is too slow. The sender has the entry, and is asked for it again.
-                        self.receiver.forget(session, number);
+                        stream.unkept.push(number);
                         self.refused_entries += 1;
                         continue;
                     }
@@ -320,6 +306,7 @@ impl Server {
             Some(stream) => {
                 self.sessions.remove(&std::mem::replace(&mut stream.session, session));
                 stream.meter = Meter::default();
+                stream.unkept.clear();
             }
             None => {
                 let stream = Stream {
@@ -329,6 +316,7 @@ impl Server {
                     progress: Arc::default(),
                     meter: Meter::default(),
                     health: Health::default(),
+                    unkept: Vec::new(),
                 };
                 self.streams.insert(take, stream);
             }
@@ -370,8 +358,8 @@ impl Server {
                 }
             }
             Report::Lost { take, numbers } => {
-                if let Some(stream) = self.streams.get(&take) {
-                    numbers.into_iter().for_each(|number| self.receiver.forget(stream.session, number));
+                if let Some(stream) = self.streams.get_mut(&take) {
+                    stream.unkept.extend(numbers);
                 }
             }
             Report::Stopped => {}
@@ -380,6 +368,7 @@ impl Server {
 
     fn send_health(&mut self, now: HostNanos) {
         for stream in self.streams.values_mut().filter(|stream| stream.key != 0) {
+            stream.unkept.drain(..).for_each(|number| self.receiver.forget(stream.session, number));
             if let Some(stats) = self.receiver.stats(stream.session) {
                 stream.health = stream.meter.health(now, stats, &stream.progress);
                 self.tap.health(stream.key, stream.health);
@@ -422,32 +411,5 @@ fn allow_many_files() {
     let limit = getrlimit(Resource::Nofile);
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
         tracing::warn!(%error, "the limit of open files stays at {:?}", limit.current);
-    }
-}
-
-/// Holds the lock of the data folder for as long as the file lives.
-fn lock(config: &Config) -> Result<File, ServerError> {
-    let data = || config.data.clone();
-    let path = config.data.join(".send-learn.lock");
-    let open = OpenOptions::new().create(true).truncate(false).write(true).open(path);
-    let file = open.map_err(|source| ServerError::Data { data: data(), source })?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(ServerError::Locked { data: data() }),
-        Err(TryLockError::Error(source)) => Err(ServerError::Data { data: data(), source }),
-    }
-}
-
-/// The data folder's identity, made when it is first used.
-fn identity(config: &Config) -> io::Result<ReceiverId> {
-    let path = config.data.join(".send-learn-id");
-    match fs::read_to_string(&path) {
-        Ok(text) => text.trim().parse().map_err(|error| io::Error::other(format!("{}: {error}", path.display()))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let identity = ReceiverId::random();
-            fs::write(&path, format!("{identity}\n"))?;
-            Ok(identity)
-        }
-        Err(error) => Err(error),
     }
 }
