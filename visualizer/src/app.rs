@@ -170,8 +170,24 @@ fn off_screen_backends() -> Backends {
     Backends::from_env().unwrap_or(Backends::PRIMARY)
 }
 
-/// Whether a window can be opened, as far as the environment tells.
+/// Whether a window can be opened: the environment names a display, and where it is a local X server, that one answers.
 fn has_display() -> bool {
-    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    !cfg!(target_os = "linux") || set("WAYLAND_DISPLAY") || set("WAYLAND_SOCKET") || set("DISPLAY")
+    let named = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    if !cfg!(target_os = "linux") || named("WAYLAND_DISPLAY").or_else(|| named("WAYLAND_SOCKET")).is_some() {
+        return true;
+    }
+    named("DISPLAY").is_some_and(|display| answers(&display))
+}
+
+/// Whether the X server `display` (`:0`, `:0.0` or `host:0`) answers. One that is not local is taken to.
+#[cfg(unix)]
+fn answers(display: &str) -> bool {
+    let Some(number) = display.strip_prefix(':') else { return true };
+    let number = number.split('.').next().unwrap_or(number);
+    std::os::unix::net::UnixStream::connect(format!("/tmp/.X11-unix/X{number}")).is_ok()
+}
+
+#[cfg(not(unix))]
+fn answers(_display: &str) -> bool {
+    true
 }
