@@ -83,3 +83,17 @@ fn a_receiver_that_is_stopped_closes_the_part_and_goes_on_in_the_next() {
     assert_eq!(Recording::open(&parts[1]).unwrap().summary.first_sample, 200 * 512);
     assert_eq!(assert_holds_what_was_played(&parts[1]), 300 * 512);
 }
+
+#[test]
+fn a_take_over_a_bad_network_is_complete_and_says_how_its_blocks_came() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), "127.0.0.1:0");
+    let mut player = Player::new(server.address, "Lossy", 2);
+    player.loss = 8;
+    player.play(600);
+    player.finish();
+    let part = complete_parts(data.path()).remove(0);
+    assert_eq!(assert_holds_what_was_played(&part), 600 * 512);
+    let counts = Recording::open(&part).unwrap().counts().unwrap();
+    assert!(counts.repaired > 0 && counts.live > counts.repaired, "{counts:?}");
+}

@@ -28,6 +28,9 @@ enum Command {
         /// Where to listen: UDP for senders, TCP for viewers. Port 0 takes a free one.
         #[arg(long, default_value = "127.0.0.1:8080")]
         listen: SocketAddr,
+        /// Listen beyond this machine although nothing is encrypted: whoever reaches the address can send and watch.
+        #[arg(long)]
+        open: bool,
         #[command(flatten)]
         data: DataFolder,
     },
@@ -71,7 +74,7 @@ impl DataFolder {
 
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
-        Command::Serve { listen, data } => serve::run(listen, data.path()?),
+        Command::Serve { listen, open, data } => serve::run(listen, open, data.path()?),
         Command::Info { path, json } => info::run(&path, json),
         Command::Verify { path } => verify::run(&path),
         Command::List { data } => list::run(&data.path()?),

@@ -5,11 +5,17 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use send_learn::server::{Config, Server};
 use tracing_subscriber::EnvFilter;
 
-pub(super) fn run(listen: SocketAddr, data: PathBuf) -> anyhow::Result<ExitCode> {
+pub(super) fn run(listen: SocketAddr, open: bool, data: PathBuf) -> anyhow::Result<ExitCode> {
+    if !open && !listen.ip().is_loopback() {
+        bail!(
+            "{listen} can be reached from other machines, and nothing is encrypted yet: whoever reaches it can send streams and \
+             watch those of others. In a network that you trust, say so:\n\n    send-learn serve --listen {listen} --open"
+        );
+    }
     let filter = EnvFilter::try_from_env("SEND_LEARN_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let logs = tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).with_env_filter(filter);
     logs.with_ansi(std::io::stderr().is_terminal()).init();

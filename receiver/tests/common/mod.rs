@@ -98,6 +98,9 @@ pub struct Player {
     channels: u16,
     pub position: u64,
     finished: bool,
+    /// Datagrams lost in each direction, per cent.
+    pub loss: u64,
+    chance: u64,
 }
 
 impl Player {
@@ -106,28 +109,39 @@ impl Player {
         socket.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
         let config = SenderConfig { mode: SendMode::Fast, ..SenderConfig::default() };
         let sender = Sender::new(config, description(name, channels), now().0, now());
-        Self { sender, socket, to, channels, position: 0, finished: false }
+        Self { sender, socket, to, channels, position: 0, finished: false, loss: 0, chance: 1 }
     }
 
     /// Sends and receives what there is.
     pub fn turn(&mut self) {
         let mut datagram = Vec::new();
-        while self.sender.poll_transmit(now(), &mut datagram) {
-            // A receiver that is away makes the kernel complain; that is what senders live with.
-            let _ = self.socket.send_to(&datagram, self.to);
-        }
+        self.transmit(&mut datagram);
         let mut buffer = [0; 2_048];
         while let Ok((len, _)) = self.socket.recv_from(&mut buffer) {
-            self.sender.handle_datagram(now(), &buffer[..len]);
-            self.sender.handle_timeout(now());
-            while self.sender.poll_transmit(now(), &mut datagram) {
-                let _ = self.socket.send_to(&datagram, self.to);
+            if !self.is_lost() {
+                self.sender.handle_datagram(now(), &buffer[..len]);
             }
+            self.sender.handle_timeout(now());
+            self.transmit(&mut datagram);
         }
         self.sender.handle_timeout(now());
         while let Some(event) = self.sender.poll_event() {
             self.finished |= event == SenderEvent::Finished;
         }
+    }
+
+    fn transmit(&mut self, datagram: &mut Vec<u8>) {
+        while self.sender.poll_transmit(now(), datagram) {
+            if !self.is_lost() {
+                // A receiver that is away makes the kernel complain; that is what senders live with.
+                let _ = self.socket.send_to(datagram, self.to);
+            }
+        }
+    }
+
+    fn is_lost(&mut self) -> bool {
+        self.chance = self.chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.chance >> 33) % 100 < self.loss
     }
 
     /// Writes one block of 512 frames, with a note and a transport row at its begin.
