@@ -132,9 +132,6 @@ impl Server {
     pub fn bind(config: &Config) -> Result<Self, ServerError> {
         let folder = DataFolder::open(&config.data)?;
         let (mut datagrams, listener, address) = socket::bind(config.listen)?;
-        if !address.ip().is_loopback() {
-            tracing::warn!("{address} can be reached from the network: everybody there can send streams and watch them");
-        }
         allow_many_files();
         let poll = Poll::new()?;
         poll.registry().register(&mut datagrams.socket, DATAGRAMS, Interest::READABLE)?;

@@ -13,6 +13,16 @@ fn serve(listen: &str, data: &str) -> std::process::Output {
 }
 
 #[test]
+fn an_address_that_others_can_reach_needs_to_be_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let output = serve("0.0.0.0:0", data.to_str().unwrap());
+    assert!(!output.status.success());
+    assert!(text(&output).contains("--open"), "{}", text(&output));
+    assert!(!data.exists(), "nothing was begun");
+}
+
+#[test]
 fn a_port_in_use_is_said_in_words_with_what_to_do() {
     let data = tempfile::tempdir().unwrap();
     let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
