@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use send_learn_protocol::packet::hello::{Description, PropertyKey};
 use send_learn_protocol::units::{HostNanos, TakeId};
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 
 use crate::journal::sync_folder;
 
@@ -268,18 +269,10 @@ pub fn slug(name: &str) -> String {
 
 /// `YYYY-MM-DD` and `HHMMSS` of a Unix time, in UTC.
 pub fn date_and_time(seconds: u64) -> (String, String) {
-    let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    // Days since 0000-03-01, in eras of 400 years: the year begins in March, so that the leap day is its last
-    // (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
-    let days = days + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    (format!("{year:04}-{month:02}-{day:02}"), format!("{:02}{:02}{:02}", rest / 3_600, rest / 60 % 60, rest % 60))
+    let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+    let time = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let (hour, minute, second) = time.to_hms();
+    (time.date().to_string(), format!("{hour:02}{minute:02}{second:02}"))
 }
 
 #[cfg(test)]
