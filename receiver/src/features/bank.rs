@@ -2,6 +2,9 @@
 
 use super::lanes;
 
+/// Runs shorter than this are added up in fewer lanes.
+const FEW: usize = 48;
+
 /// Weights for each of `filters` outputs over all bins, most of them zero.
 pub(super) struct Bank {
     filters: usize,
@@ -47,7 +50,8 @@ impl Bank {
         let mut weights = &self.weights[..];
         for run in &self.runs {
             let (own, rest) = weights.split_at(run.count);
-            out[run.filter] += lanes::dot(own, &spectrum[run.bin..run.bin + run.count]);
+            let bins = &spectrum[run.bin..run.bin + run.count];
+            out[run.filter] += if run.count < FEW { lanes::dot_few(own, bins) } else { lanes::dot(own, bins) };
             weights = rest;
         }
     }

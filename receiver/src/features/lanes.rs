@@ -4,33 +4,38 @@
 /// Values that are added side by side. Two AVX registers or four SSE registers: enough to hide an addition's latency.
 const LANES: usize = 16;
 
-/// The sum of `term(a, b)` over two slices of the same length.
+/// The same for slices of a few values, where adding up the lanes at the end would cost the most.
+const FEW_LANES: usize = 4;
+
+/// The sum of `term(a, b)` over two slices of the same length. `N` is a power of two.
 #[inline(always)]
-fn sum_of(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
-    let mut lanes = [0.0; LANES];
-    let (heads, rest) = a.as_chunks::<LANES>();
-    let (other_heads, other_rest) = b.as_chunks::<LANES>();
+fn sum_in<const N: usize>(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut lanes = [0.0; N];
+    let (heads, rest) = a.as_chunks::<N>();
+    let (other_heads, other_rest) = b.as_chunks::<N>();
     for (a, b) in heads.iter().zip(other_heads) {
-        for lane in 0..LANES {
+        for lane in 0..N {
             lanes[lane] += term(a[lane], b[lane]);
         }
     }
-    for ((lane, &a), &b) in lanes.iter_mut().zip(rest).zip(other_rest) {
-        *lane += term(a, b);
+    // Apart from the lanes, or they would have to lie in memory, where their sum waits for them.
+    let mut last = 0.0;
+    for (&a, &b) in rest.iter().zip(other_rest) {
+        last += term(a, b);
     }
-    fold(lanes)
-}
-
-/// The sum of the lanes, as a tree.
-#[inline(always)]
-fn fold(lanes: [f32; LANES]) -> f32 {
-    let mut lanes = lanes;
-    for width in [8, 4, 2, 1] {
+    let mut width = N;
+    while width > 1 {
+        width /= 2;
         for lane in 0..width {
             lanes[lane] += lanes[lane + width];
         }
     }
-    lanes[0]
+    lanes[0] + last
+}
+
+#[inline(always)]
+fn sum_of(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
+    sum_in::<LANES>(a, b, term)
 }
 
 /// The sum of the values.
@@ -55,6 +60,12 @@ pub(super) fn sum_of_squares(values: &[f32]) -> f32 {
 #[inline(always)]
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     sum_of(a, b, |a, b| a * b)
+}
+
+/// The sum of the products of two slices of the same length, of a few values.
+#[inline(always)]
+pub(super) fn dot_few(a: &[f32], b: &[f32]) -> f32 {
+    sum_in::<FEW_LANES>(a, b, |a, b| a * b)
 }
 
 /// The sum of the products, each of `values` held above `floor`.
@@ -134,6 +145,8 @@ mod tests {
             prop_assert!(near(f64::from(sum_above(&a, 0.5)), terms(|a, _| a.max(0.5)), scale));
             prop_assert!(near(f64::from(sum_of_squares(&a)), terms(|a, _| a * a), scale));
             prop_assert!(near(f64::from(dot(&a, &b)), terms(|a, b| a * b), scale));
+            prop_assert!(near(f64::from(dot_few(&a, &b)), terms(|a, b| a * b), scale));
+            prop_assert!(near(f64::from(dot_above(&a, &b, -0.5)), terms(|a, b| a.max(-0.5) * b), scale));
             prop_assert!(near(f64::from(second_moment(&a, &b, 0.25)), terms(|a, b| a * (b - 0.25).powi(2)), scale));
             prop_assert!(near(f64::from(rise(&a, &b, -0.5)), terms(|a, b| (a.max(-0.5) - b.max(-0.5)).max(0.0)), scale));
         }

@@ -20,6 +20,7 @@ mod spectral;
 mod stft;
 mod take;
 mod waveform;
+mod wide;
 
 pub use analysis::{Analysis, Frame, Summary};
 pub use cepstrum::{Cepstrum, Floor};

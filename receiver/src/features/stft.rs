@@ -78,7 +78,7 @@ impl Framer {
     /// Gives the frame, and moves on by a hop.
     fn give(&mut self, give: &mut impl FnMut(u64, &[f32], Range<usize>)) {
         // Where in the frame the take begins and ends.
-        let start = (self.given * self.hop as u64) as i128 - self.length as i128 / 2;
+        let start = i128::from(self.given * self.hop as u64) - self.length as i128 / 2;
         let inside = |position: i128| (position - start).clamp(0, self.length as i128) as usize;
         give(self.given, &self.frame, inside(0)..inside(i128::from(self.taken)));
         self.given += 1;
@@ -111,7 +111,7 @@ impl Spectrum {
         }
     }
 
-    /// Transforms a frame of `n_fft` samples.
+    /// Transforms a frame of `n_fft` samples; [`measure`](Self::measure) comes next.
     pub(super) fn transform(&mut self, frame: &[f32]) {
         for ((windowed, sample), weight) in self.windowed.iter_mut().zip(frame).zip(&self.plan.window) {
             *windowed = f64::from(*sample) * weight;
@@ -120,6 +120,11 @@ impl Spectrum {
             .transform
             .process_with_scratch(&mut self.windowed, &mut self.complex, &mut self.scratch)
             .expect("the buffers were made by the transform");
+    }
+
+    /// Fills in powers and magnitudes of the frame that was transformed.
+    #[inline(always)]
+    pub(super) fn measure(&mut self) {
         for ((power, magnitude), bin) in self.powers.iter_mut().zip(&mut self.magnitudes).zip(&self.complex) {
             *power = bin.norm_sqr() as f32;
             *magnitude = power.sqrt();
@@ -174,6 +179,7 @@ mod tests {
         let turn = std::f32::consts::TAU * 100.0 / 2048.0;
         let frame: Vec<f32> = (0..2048).map(|n| (n as f32 * turn).sin()).collect();
         spectrum.transform(&frame);
+        spectrum.measure();
         // A Hann window of N samples gives a sine of amplitude 1 the magnitude N/4, and half of that on either side.
         for (bin, magnitude) in [(98, 0.0), (99, 256.0), (100, 512.0), (101, 256.0), (102, 0.0)] {
             assert!((spectrum.magnitudes[bin] - magnitude).abs() < 0.05, "bin {bin}: {}", spectrum.magnitudes[bin]);
