@@ -1,6 +1,6 @@
 //! The demo's piece: Beethoven's "Ode to Joy" (1824, public domain), arranged for this project. It says in 20 seconds all
 //! that MIDI can say: five parts, changes of tempo and meter, controllers, pedal, bends, both kinds of pressure, changes of
-//! program, system exclusive messages. `demo/piece.mid` is what [`file`] returns.
+//! program, system exclusive messages. `demo/piece.mid` is what [`file()`] returns.
 
 mod part;
 
