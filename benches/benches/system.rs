@@ -167,7 +167,9 @@ fn music(depth: &str) -> Result<[Vec<f32>; 2]> {
     match depth {
         "float32" => {}
         "16-bit" => {
-            samples.iter_mut().for_each(|sample| *sample = (*sample * 32_768.0).round().clamp(-32_768.0, 32_767.0) / 32_768.0)
+            for sample in &mut samples {
+                *sample = (*sample * 32_768.0).round().clamp(-32_768.0, 32_767.0) / 32_768.0;
+            }
         }
         other => bail!("unknown sample format {other}"),
     }

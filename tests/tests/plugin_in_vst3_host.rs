@@ -12,9 +12,9 @@ use send_learn_tests::python::{Played, script};
 use send_learn_tests::rig::{DELIVERY, Rig, said};
 use send_learn_tests::tunes::cut_piece;
 
-/// Whole blocks, and less than two seconds: dawdreamer renders many times faster than real time without saying so, and two
-/// seconds is what the plugin buffers. More would be recorded with gaps.
-const FRAMES: usize = 512 * 160;
+/// Whole blocks, 10 seconds. dawdreamer renders many times faster than real time without saying so; told to capture offline
+/// renders, the plugin waits for room.
+const FRAMES: usize = 512 * 938;
 
 #[test]
 fn stereo_and_notes_through_vst3_are_recorded_exactly() -> Result<()> {
@@ -27,7 +27,7 @@ fn stereo_and_notes_through_vst3_are_recorded_exactly() -> Result<()> {
     }
     let wav = rig.file("input.wav");
     Audio::all_kinds(48_000, 2, FRAMES, 5).save(&wav)?;
-    let midi = cut_piece(&rig.file("input.mid"), 3)?;
+    let midi = cut_piece(&rig.file("input.mid"), 9)?;
 
     let mut command = Command::new(&python);
     command.arg(script("vst3_host.py")).arg(products::path("SEND_LEARN_VST3")?).arg(&wav).arg(&midi);
