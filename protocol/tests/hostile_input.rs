@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use pair::Pair;
 use pair::link::{Random, Weather};
+use send_learn_protocol::packet::feedback::{Feedback, SourceRange};
 use send_learn_protocol::packet::header::{self, MAX_PAYLOAD};
 use send_learn_protocol::packet::hello::Hello;
 use send_learn_protocol::packet::{Head, Kind, Shard};
@@ -130,4 +131,23 @@ fn a_sender_that_speaks_nonsense_panics_neither_side() {
             pair.receiver.handle_timeout(pair.now);
         }
     }
+}
+
+#[test]
+fn a_request_for_more_than_there_is_takes_no_time() {
+    let mut pair = Pair::new(Weather::default(), 5);
+    pair.play(Duration::from_secs(1));
+    let feedback = Feedback {
+        received: SourceNumber(pair.sender.stats().entries),
+        missing: vec![SourceRange { first: SourceNumber(0), count: u64::MAX / 2 }],
+        ..Feedback::default()
+    };
+    let (mut payload, mut datagram) = (Vec::new(), Vec::new());
+    feedback.write(&mut payload);
+    header::write(&mut datagram, Head::new(Kind::Feedback, pair.sender.session(), PacketNumber(0)), &payload);
+    pair.sender.handle_datagram(pair.now, &datagram);
+    // A walk over half of all numbers would not end in a life.
+    pair.play(Duration::from_secs(1));
+    pair.finish(Duration::from_secs(30));
+    pair.assert_complete();
 }

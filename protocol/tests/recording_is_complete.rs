@@ -141,6 +141,22 @@ fn what_retention_had_to_drop_is_named_and_the_rest_is_there() {
 }
 
 #[test]
+fn a_receiver_that_knows_nothing_of_the_take_is_told_what_it_will_never_get() {
+    let mut pair = Pair::new(Weather::default(), 19);
+    pair.play(seconds(3.0));
+    let durable = pair.sender.stats().durable.0;
+    assert!(durable > 0);
+    // The person chose another receiver, or another folder: the old one keeps what it has.
+    pair.forget_disk();
+    pair.kill_receiver();
+    pair.play(seconds(2.0));
+    pair.finish(MINUTE);
+    let gone: u64 = pair.disk.gone.iter().map(|gone| gone.range.count).sum();
+    assert!(gone >= durable);
+    assert_eq!(pair.disk.entries.len() as u64 + gone, pair.sender.stats().entries);
+}
+
+#[test]
 fn a_stalled_disk_holds_up_neither_live_nor_the_end() {
     let mut pair = Pair::new(Weather::default(), 13);
     pair.disk_stalled = true;

@@ -179,7 +179,7 @@ impl Receiver {
             self.answer_refused(from, id, Refusal::TooManyStreams);
             return Some(());
         }
-        self.sessions.insert(id, Session::new(now, from, hello.description.take, hello.next));
+        self.sessions.insert(id, Session::new(now, from, hello.description.take, (hello.first, hello.next)));
         self.events.push_back(ReceiverEvent::Opened { session: id, peer: from, description: Box::new(hello.description) });
         Some(())
     }
@@ -236,6 +236,7 @@ impl Receiver {
         let Some(open) = self.sessions.get_mut(&session) else { return };
         open.accept(now, Tracker::new(held.complete, &held.beyond));
         let (peer, durable) = (open.peer, open.stats.durable);
+        self.events.extend(open.drain(session));
         self.answer_accepted(peer, session, durable);
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{ReceiverEvent, SILENCE};
 use crate::fec::Repair;
-use crate::packet::close::Gone;
+use crate::packet::close::{Gone, GoneReason};
 use crate::packet::feedback::{Feedback, MAX_RANGES, SourceRange};
 use crate::packet::header::{self, FLAG_BACKFILL, FLAG_REPEAT};
 use crate::packet::probe::{Probe, ProbeReply};
@@ -74,6 +74,9 @@ pub(super) struct Session {
     pub(super) accepted: bool,
     pub(super) stats: SessionStats,
     tracker: Tracker,
+    /// The sender has no entries below this ...
+    first: SourceNumber,
+    /// ... and has written those below this.
     announced: SourceNumber,
     repair: Repair,
     window: ReplayWindow,
@@ -97,13 +100,14 @@ enum Ready {
 }
 
 impl Session {
-    pub(super) fn new(now: HostNanos, peer: SocketAddr, take: TakeId, announced: SourceNumber) -> Self {
+    pub(super) fn new(now: HostNanos, peer: SocketAddr, take: TakeId, (first, announced): (SourceNumber, SourceNumber)) -> Self {
         Self {
             peer,
             take,
             accepted: false,
             stats: SessionStats { last_heard: now, ..SessionStats::default() },
             tracker: Tracker::default(),
+            first,
             announced,
             repair: Repair::default(),
             window: ReplayWindow::default(),
@@ -126,6 +130,11 @@ impl Session {
         // What existed before the session is not on its way: it is asked for at once.
         self.tracker.announce(self.announced);
         self.old = self.tracker.end();
+        // What the sender had forgotten before it came, as durable elsewhere or for want of room, never comes.
+        if self.first.0 > 0 {
+            let range = SourceRange { first: SourceNumber(0), count: self.first.0 };
+            self.on_gone(Gone { range, reason: GoneReason::Other });
+        }
         self.note_change(now);
     }
 

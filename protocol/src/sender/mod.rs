@@ -505,9 +505,6 @@ impl Sender {
             if range.count == 0 {
                 self.missing.pop_front();
             }
-            if number >= self.next_live {
-                continue;
-            }
             let Some(kept) = self.retention.entry(number) else { continue };
             if kept.sent.is_some_and(|sent| now.since(sent) < patience) {
                 continue;
@@ -569,7 +566,14 @@ impl Sender {
         self.stats.complete = feedback.complete;
         self.stats.repaired = feedback.repaired;
         self.stats.loss = self.redundancy.loss();
-        self.missing = feedback.missing.into();
+        // Only what was sent and is kept can be sent again.
+        let (first, end) = (self.retention.first(), self.next_live);
+        let within = |range: SourceRange| {
+            let (first, end) = (range.first.max(first), range.end().min(end));
+            let count = end.0.checked_sub(first.0).filter(|count| *count > 0)?;
+            Some(SourceRange { first, count })
+        };
+        self.missing = feedback.missing.into_iter().filter_map(within).collect();
         if self.all_durable() {
             self.probe_due = self.probe_due.max(now);
         }

@@ -117,6 +117,11 @@ impl Pair {
         self.session = None;
     }
 
+    /// Another disk takes the place of the old one, and is empty.
+    pub fn forget_disk(&mut self) {
+        self.disk = Disk::default();
+    }
+
     /// Plays `duration` of noise and notes in real time, block by block.
     pub fn play(&mut self, duration: Duration) {
         let end = self.now.after(duration);
