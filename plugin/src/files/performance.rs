@@ -1,7 +1,7 @@
 //! Plays files into a capture, block by block, as a host would.
 //!
 //! Where the MIDI is longer than the audio, the audio ends where it ends: the take goes on to the last event, and the frames
-//! without audio are a gap of the recording (reason 255, other). MIDI alone is a stream without audio channels.
+//! without audio are a gap of the recording (reason 6, the end of the audio). MIDI alone is a stream without audio channels.
 
 use send_learn_protocol::record::MidiKind;
 use send_learn_protocol::units::HostNanos;
