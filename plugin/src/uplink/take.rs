@@ -25,6 +25,9 @@ const OVERDUE_LONGEST: Duration = Duration::from_millis(20);
 /// How often it is noted how far the log is, to tell the lag of durability.
 const MARK_INTERVAL: Duration = Duration::from_millis(50);
 
+/// The most of these notes that are kept: more than three minutes of them. In a longer outage every second one goes.
+const MAX_MARKS: usize = 4_096;
+
 /// What a take is.
 #[derive(Clone, Debug)]
 pub struct TakeConfig {
@@ -151,6 +154,14 @@ impl Take {
         let Some(sender) = &self.sender else { return };
         let next = SourceNumber(sender.stats().entries);
         if self.marks.back().is_none_or(|mark| mark.next < next && now.since(mark.time) >= MARK_INTERVAL) {
+            if self.marks.len() == MAX_MARKS {
+                // The first stays: it tells the lag.
+                let mut kept = false;
+                self.marks.retain(|_| {
+                    kept = !kept;
+                    kept
+                });
+            }
             self.marks.push_back(Mark { time: now, next, position: self.captured.counters.position() });
         }
     }
@@ -162,4 +173,44 @@ fn begin(config: &TakeConfig, started: HostNanos, now: HostNanos) -> Sender {
     description.started_unix_nanos = clock::unix_nanos().saturating_sub(now.since(started).as_nanos() as u64);
     let (seed, _) = uuid::Uuid::new_v4().as_u64_pair();
     Sender::new(SenderConfig { mode: config.mode, ..SenderConfig::default() }, description, seed, now)
+}
+
+#[cfg(test)]
+mod tests {
+    use send_learn_protocol::units::{StreamId, TakeId};
+
+    use super::*;
+    use crate::capture::{CaptureConfig, capture};
+    use crate::identity;
+    use crate::transport::Observed;
+
+    #[test]
+    fn the_lag_of_a_long_outage_is_told_from_a_bounded_number_of_marks() {
+        let config = CaptureConfig { sample_rate: 1_000.0, channels: 0, max_block: 64, patient: false };
+        let (mut audio, captured) = capture(config);
+        let description = Description {
+            stream: StreamId::random(),
+            take: TakeId::random(),
+            host: identity::host(),
+            machine: identity::machine(),
+            sample_rate: config.sample_rate,
+            channels: config.channels,
+            max_block: config.max_block,
+            started_unix_nanos: 0,
+            started: HostNanos(0),
+            properties: Vec::new(),
+        };
+        let mut take = Take::new(TakeConfig { description, parameters: Vec::new(), mode: SendMode::Live }, captured);
+        let begin = HostNanos(1_000_000_000);
+        let mut now = begin;
+        for _ in 0..3 * MAX_MARKS {
+            audio.begin(64, now, &Observed::default(), true);
+            audio.end::<&[f32]>(&[]);
+            take.drain(now);
+            now = now.after(MARK_INTERVAL);
+        }
+        assert!(take.owed() > 2 * MAX_MARKS as u64, "each block is an entry");
+        assert!((MAX_MARKS / 2..=MAX_MARKS).contains(&take.marks.len()), "{} marks", take.marks.len());
+        assert_eq!(take.durability(now), (now.since(begin), SamplePosition(0)));
+    }
 }
