@@ -8,7 +8,7 @@ mod counters;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use send_learn_protocol::record::{Automation, EndReason, GapReason, MarkerKind, MidiKind};
 use send_learn_protocol::units::{HostNanos, SamplePosition};
@@ -31,7 +31,8 @@ const MIN_EVENT_ROOM: usize = 64;
 /// The last slots of the event ring are kept for the block's own event.
 const RESERVED_EVENTS: usize = 1;
 
-/// How long a patient capture waits for room without seeing any before it drops a block.
+/// How long a patient capture waits for room without seeing any come. Then it drops what does not fit, without waiting
+/// again, until a block finds room: a render without a receiver is late once, not with every block.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a capture needs to know before it begins.
@@ -67,6 +68,8 @@ pub struct Capture {
     counters: Arc<Counters>,
     config: CaptureConfig,
     watch: TransportWatch,
+    patience: Duration,
+    given_up: bool,
     position: u64,
     paused: bool,
     gap: Option<OpenGap>,
@@ -99,6 +102,8 @@ pub fn capture(config: CaptureConfig) -> (Capture, Captured) {
         counters: counters.clone(),
         config,
         watch: TransportWatch::new(config.sample_rate),
+        patience: if config.patient { PATIENCE } else { Duration::ZERO },
+        given_up: false,
         position: 0,
         paused: false,
         gap: None,
@@ -120,12 +125,12 @@ impl Capture {
             self.watch.skip(observed, frames);
             return self.skip(frames, GapReason::Bypassed);
         }
-        let room = self.has_room(frames) || (self.config.patient && self.wait_for_room(frames));
-        if !room {
+        if !self.has_room(frames) && !self.wait_for_room(frames) {
             self.counters.dropped_blocks.fetch_add(1, Ordering::Relaxed);
             self.watch.skip(observed, frames);
             return self.skip(frames, GapReason::RingFull);
         }
+        self.given_up = false;
         self.resume();
         self.open(frames, host, observed);
     }
@@ -324,22 +329,24 @@ impl Capture {
             && self.ring.events.slots() >= MIN_EVENT_ROOM
     }
 
-    /// Waits until the uplink has made room. Never called in real time.
-    fn wait_for_room(&self, frames: u32) -> bool {
-        let step = Duration::from_micros(200);
-        let (mut waited, mut before) = (Duration::ZERO, self.ring.samples.slots() + self.ring.events.slots());
-        while waited < PATIENCE && !self.ring.samples.is_abandoned() {
+    /// Waits until the uplink has made room, if the capture is patient. Never waits in real time.
+    fn wait_for_room(&mut self, frames: u32) -> bool {
+        if self.patience.is_zero() || self.given_up {
+            return false;
+        }
+        let (mut since, mut before) = (Instant::now(), self.ring.samples.slots() + self.ring.events.slots());
+        while since.elapsed() < self.patience && !self.ring.samples.is_abandoned() {
             if self.has_room(frames) {
                 return true;
             }
-            std::thread::sleep(step);
-            waited += step;
+            std::thread::sleep(Duration::from_micros(200));
             let free = self.ring.samples.slots() + self.ring.events.slots();
             if free > before {
-                waited = Duration::ZERO;
+                since = Instant::now();
             }
             before = free;
         }
+        self.given_up = true;
         false
     }
 }

@@ -123,3 +123,20 @@ fn a_long_system_exclusive_message_goes_in_parts() {
         .collect();
     assert_eq!(joined, message);
 }
+
+#[test]
+fn a_patient_capture_without_an_uplink_waits_once_not_with_every_block() {
+    let (mut capture, mut captured) = capture(CaptureConfig { patient: true, ..CONFIG });
+    capture.patience = Duration::from_millis(100);
+    let begin = Instant::now();
+    (0..104).for_each(|_| block(&mut capture, 64, true));
+    assert_eq!((captured.counters.blocks(), captured.counters.dropped_blocks()), (4, 100));
+    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    assert!(capture.given_up);
+    events(&mut captured);
+    let read = captured.ring.samples.slots();
+    captured.ring.samples.read_chunk(read).unwrap().commit_all();
+    block(&mut capture, 64, true);
+    assert_eq!(captured.counters.blocks(), 5);
+    assert!(!capture.given_up, "there is an uplink again: it is worth waiting for");
+}
