@@ -31,6 +31,9 @@ const MIN_EVENT_ROOM: usize = 64;
 /// The last slots of the event ring are kept for the block's own event.
 const RESERVED_EVENTS: usize = 1;
 
+/// The longest system exclusive message or text that the rings can pass on, in bytes. A patient capture passes all of them.
+pub const MAX_MESSAGE: usize = (RING_EVENTS - RESERVED_EVENTS) * PART;
+
 /// How long a patient capture waits for room without seeing any come. Then it drops what does not fit, without waiting
 /// again, until a block finds room: a render without a receiver is late once, not with every block.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -125,7 +128,8 @@ impl Capture {
             self.watch.skip(observed, frames);
             return self.skip(frames, GapReason::Bypassed);
         }
-        if !self.has_room(frames) && !self.wait_for_room(frames) {
+        let samples = frames as usize * usize::from(self.config.channels);
+        if !self.wait_for_room(samples, MIN_EVENT_ROOM) {
             self.counters.dropped_blocks.fetch_add(1, Ordering::Relaxed);
             self.watch.skip(observed, frames);
             return self.skip(frames, GapReason::RingFull);
@@ -177,7 +181,7 @@ impl Capture {
             return false;
         }
         let count = message.len().div_ceil(PART);
-        if self.ring.events.slots() < count + RESERVED_EVENTS {
+        if !self.wait_for_room(0, count + RESERVED_EVENTS) {
             self.lose_event();
             return false;
         }
@@ -309,7 +313,7 @@ impl Capture {
         if self.block.is_none() {
             return false;
         }
-        if self.ring.events.slots() <= RESERVED_EVENTS {
+        if !self.wait_for_room(0, 1 + RESERVED_EVENTS) {
             self.lose_event();
             return false;
         }
@@ -325,18 +329,24 @@ impl Capture {
 
     /// Whether a block of `frames` would be captured now.
     pub fn has_room(&self, frames: u32) -> bool {
-        self.ring.samples.slots() >= frames as usize * usize::from(self.config.channels)
-            && self.ring.events.slots() >= MIN_EVENT_ROOM
+        self.fits(frames as usize * usize::from(self.config.channels), MIN_EVENT_ROOM)
     }
 
-    /// Waits until the uplink has made room, if the capture is patient. Never waits in real time.
-    fn wait_for_room(&mut self, frames: u32) -> bool {
-        if self.patience.is_zero() || self.given_up {
+    fn fits(&self, samples: usize, events: usize) -> bool {
+        self.ring.samples.slots() >= samples && self.ring.events.slots() >= events
+    }
+
+    /// Whether so much fits. A patient capture waits until the uplink has made room; in real time nothing ever waits.
+    fn wait_for_room(&mut self, samples: usize, events: usize) -> bool {
+        if self.fits(samples, events) {
+            return true;
+        }
+        if self.patience.is_zero() || self.given_up || events > RING_EVENTS {
             return false;
         }
         let (mut since, mut before) = (Instant::now(), self.ring.samples.slots() + self.ring.events.slots());
         while since.elapsed() < self.patience && !self.ring.samples.is_abandoned() {
-            if self.has_room(frames) {
+            if self.fits(samples, events) {
                 return true;
             }
             std::thread::sleep(Duration::from_micros(200));

@@ -1,3 +1,5 @@
+use std::thread;
+
 use super::*;
 
 const CONFIG: CaptureConfig = CaptureConfig { sample_rate: 100.0, channels: 2, max_block: 64, patient: false };
@@ -139,4 +141,33 @@ fn a_patient_capture_without_an_uplink_waits_once_not_with_every_block() {
     block(&mut capture, 64, true);
     assert_eq!(captured.counters.blocks(), 5);
     assert!(!capture.given_up, "there is an uplink again: it is worth waiting for");
+}
+
+#[test]
+fn a_patient_capture_waits_for_room_within_a_block() {
+    let (mut capture, mut captured) = capture(CaptureConfig { patient: true, channels: 0, ..CONFIG });
+    let uplink = thread::spawn(move || {
+        let mut seen = Vec::new();
+        while !captured.ring.is_finished() {
+            // Slower than the writer, so that the ring fills up.
+            seen.extend(events(&mut captured));
+            thread::sleep(Duration::from_millis(20));
+        }
+        (seen, captured)
+    });
+    let message: Vec<u8> = (0..MAX_MESSAGE).map(|n| (n % 127) as u8).collect();
+    capture.begin(64, HostNanos(1), &Observed::default(), true);
+    (0..3 * RING_EVENTS).for_each(|_| capture.midi(0, MidiKind::Message, [0xB0, 1, 2], -1, 0.0));
+    capture.sysex(0, &message);
+    capture.text(0, "the end");
+    capture.end::<&[f32]>(&[]);
+    drop(capture);
+    let (seen, captured) = uplink.join().unwrap();
+    assert_eq!((captured.counters.dropped_blocks(), captured.counters.dropped_events()), (0, 0));
+    assert_eq!(captured.counters.midi(), 3 * RING_EVENTS as u64 + 1);
+    let bytes = |event: &CaptureEvent| match event {
+        CaptureEvent::Part(part) if part.whole == Whole::SysEx => part.bytes[..usize::from(part.len)].to_vec(),
+        _ => Vec::new(),
+    };
+    assert_eq!(seen.iter().flat_map(bytes).collect::<Vec<_>>(), message);
 }

@@ -6,6 +6,7 @@ use std::{fs, io};
 use midly::{EventIter, Format, MetaMessage, TrackEventKind};
 
 use super::tempo::TempoMap;
+use crate::capture::MAX_MESSAGE;
 
 /// Why a MIDI file cannot be played.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +50,16 @@ pub enum SongError {
         /// Events that could be read.
         events: usize,
     },
+    /// A system exclusive message or text does not fit the way to the receiver.
+    #[error("{path} holds a message of {bytes} bytes in track {track}; at most {MAX_MESSAGE} can be sent. Nothing was sent")]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// The track, from 1.
+        track: usize,
+        /// Bytes of the message.
+        bytes: usize,
+    },
 }
 
 /// One event of a song.
@@ -64,6 +75,18 @@ pub enum Event {
     Tempo(u32),
     /// Beats per bar, and the note value of a beat.
     Meter(u16, u16),
+}
+
+impl Event {
+    /// Bytes of a message or text; 0 for what changes the transport.
+    fn len(&self) -> usize {
+        match self {
+            Self::Message(bytes) => bytes.len(),
+            Self::SysEx(bytes) => bytes.len(),
+            Self::Text(text) => text.len(),
+            Self::Tempo(_) | Self::Meter(..) => 0,
+        }
+    }
 }
 
 /// A file's events in order of ticks; on one tick, in order of tracks.
@@ -100,7 +123,11 @@ impl Song {
         }
         let mut events = Vec::new();
         for (index, track) in tracks(path, bytes)?.into_iter().enumerate() {
+            let first = events.len();
             read_track(path, index + 1, track, &mut events)?;
+            if let Some(bytes) = events[first..].iter().map(|(_, event)| event.len()).find(|len| *len > MAX_MESSAGE) {
+                return Err(SongError::TooLong { path: path.to_owned(), track: index + 1, bytes });
+            }
         }
         // Stable: events on one tick stay in order of tracks, and within a track in its order.
         events.sort_by_key(|(tick, _)| *tick);
@@ -285,6 +312,18 @@ mod tests {
         }
         assert!(matches!(read(&file(2, &[&good])), Err(SongError::Format { .. })));
         assert!(matches!(read(b"RIFF"), Err(SongError::Format { .. })));
+    }
+
+    #[test]
+    fn a_message_that_cannot_be_sent_is_an_error_before_anything_is() {
+        let of = |len: usize| {
+            let size = [0x80 | (len >> 14) as u8, 0x80 | (len >> 7 & 0x7F) as u8, (len & 0x7F) as u8];
+            let track = [&[0, 0xF0][..], &size, &vec![1; len - 1], &[0xF7], &END].concat();
+            read(&file(0, &[&track]))
+        };
+        assert!(of(MAX_MESSAGE - 1).is_ok());
+        let Err(SongError::TooLong { track: 1, bytes, .. }) = of(MAX_MESSAGE) else { panic!("must be refused") };
+        assert_eq!(bytes, MAX_MESSAGE + 1, "with the F0 that begins it");
     }
 
     #[test]
