@@ -106,7 +106,7 @@ impl Assembly {
         *self = Self::new(self.id, self.folder.clone(), self.writing.take.clone(), Arc::clone(&self.progress));
     }
 
-    /// What is known of the take now.
+    /// What is known of the take now: what its `take.json` says.
     pub fn into_take(self) -> Take {
         self.writing.take
     }
@@ -167,28 +167,26 @@ impl Assembly {
             // A take without a single sample is a recording too.
             self.writing.commit(Batch::default())?;
         }
-        let sound = self.writing.close_part(end_reason_text(reason))?;
-        self.writing.take.state = if sound { State::Complete } else { State::Damaged };
-        self.writing.save_resume()?;
-        Ok(())
+        let closed = self.writing.close_part(end_reason_text(reason))?;
+        let sound = closed.as_ref().is_none_or(|(_, sound)| *sound);
+        let state = if sound { State::Complete } else { State::Damaged };
+        self.writing.commit_take(closed.map(|(part, _)| part), state, self.writing.sealed.clone())
     }
 
-    /// Closes the part at the end of its last whole block. The journal keeps what comes after; the rest of it is removed.
+    /// Closes the part at the end of its last whole block. The journal keeps what comes after; the rest of it is removed. A
+    /// part that fails its check does not count: the journal keeps all of it, and it is made again when the take goes on.
     ///
     /// # Errors
     /// [`AssemblyError`].
     pub fn interrupt(&mut self) -> Result<(), AssemblyError> {
-        let had_part = self.writing.part.is_some();
-        let sound = self.writing.close_part("interrupted")?;
-        self.writing.take.state = State::Interrupted;
-        if had_part && sound {
-            self.writing.sealed.segment = self.carry_over()?;
-            self.writing.save_resume()?;
-            let first = self.writing.take.resume.segment;
-            remove_segments(&self.writing.folder, |segment| segment < first)?;
-        } else {
-            // Not sound: the closed part stands, and so does the whole journal, for a person to look at.
-            self.writing.take.save(&self.writing.folder)?;
+        let Some((part, true)) = self.writing.close_part("interrupted")? else {
+            return self.writing.commit_take(None, State::Interrupted, self.writing.take.resume.clone());
+        };
+        let resume = Resume { segment: self.carry_over()?, ..self.writing.sealed.clone() };
+        let first = resume.segment;
+        self.writing.commit_take(Some(part), State::Interrupted, resume)?;
+        if let Err(error) = remove_segments(&self.writing.folder, |segment| segment < first) {
+            tracing::warn!("{error}. That part of the journal is not needed any more; it is removed when the take goes on.");
         }
         Ok(())
     }
@@ -325,12 +323,14 @@ impl Writing {
         Ok(part.append(batch)?)
     }
 
-    /// Closes the part, if one was begun, at what is sealed; true if it passed its check.
-    fn close_part(&mut self, end_reason: &str) -> Result<bool, AssemblyError> {
-        let Some(part) = self.part.take() else { return Ok(true) };
+    /// Closes the part, if one was begun, at what is sealed, and says whether it passed its check. Until
+    /// [`commit_take`](Self::commit_take) the part does not count: made again, it replaces this file.
+    fn close_part(&mut self, end_reason: &str) -> Result<Option<(ClosedPart, bool)>, AssemblyError> {
+        let Some(part) = self.part.take() else { return Ok(None) };
         let (open, closed) = self.part_paths();
         let faults = self.timeline.faults();
-        let frames = self.sealed.frames.max(self.take.resume.frames) - self.take.resume.frames;
+        let first_sample = self.take.resume.frames;
+        let frames = self.sealed.frames.max(first_sample) - first_sample;
         part.finish(end_reason, frames, faults)?;
         let verdict = verify(&open)?;
         // What the sender itself got wrong is counted already; anything more went wrong on the way to the disk.
@@ -344,13 +344,19 @@ impl Writing {
         rename(&open, &closed)?;
         tracing::info!(path = %closed.display(), frames, end_reason, "closed");
         let file = closed.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        self.take.parts.push(ClosedPart { file, first_sample: self.take.resume.frames, frames });
-        Ok(sound)
+        Ok(Some((ClosedPart { file, first_sample, frames }, sound)))
     }
 
-    fn save_resume(&mut self) -> Result<(), AssemblyError> {
-        self.take.resume = self.sealed.clone();
-        Ok(self.take.save(&self.folder)?)
+    /// Says in `take.json` what is closed and where the take goes on. Only when that is on disk does it count here too, so
+    /// that nobody removes a journal that the next life would need.
+    fn commit_take(&mut self, part: Option<ClosedPart>, state: State, resume: Resume) -> Result<(), AssemblyError> {
+        let mut take = self.take.clone();
+        take.parts.extend(part);
+        take.state = state;
+        take.resume = resume;
+        take.save(&self.folder)?;
+        self.take = take;
+        Ok(())
     }
 }
 

@@ -177,3 +177,43 @@ fn an_interruption_keeps_only_what_no_part_holds() {
     assert_eq!(kept, expected);
     assert!(take.resume.entry <= missing as u64);
 }
+
+#[test]
+fn a_take_whose_state_cannot_be_saved_is_as_it_was_and_is_closed_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    Take::new(&description()).save(folder).unwrap();
+    let (entries, frames) = log(&mut Random(3));
+    let mut journal = Journal::create(folder, TAKE, 1).unwrap();
+    let (early, late) = entries.split_at(entries.len() / 2);
+    early.iter().for_each(|entry| append(&mut journal, entry));
+    journal.sync().unwrap();
+    let before = Take::load(folder).unwrap();
+    // Stands in for a full disk: `take.json` cannot be replaced.
+    let obstacle = folder.join("take.json.new");
+    std::fs::create_dir(&obstacle).unwrap();
+
+    let mut assembly = follow(folder, &journal);
+    assert_eq!(assembly.advance(usize::MAX).unwrap(), Advance::CaughtUp);
+    assembly.interrupt().unwrap_err();
+    assert_eq!(assembly.into_take(), before);
+
+    // It goes on from what is on disk, to its end, which cannot be saved either at first.
+    let mut journal = Journal::open(folder, TAKE, before.resume.segment, |_| {}).unwrap();
+    late.iter().for_each(|entry| append(&mut journal, entry));
+    journal.sync().unwrap();
+    let mut assembly = follow(folder, &journal);
+    for _ in 0..2 {
+        assert_eq!(assembly.advance(usize::MAX).unwrap(), Advance::Ended);
+        assembly.complete().unwrap_err();
+        assembly.restart();
+    }
+    std::fs::remove_dir(&obstacle).unwrap();
+    assert_eq!(assembly.advance(usize::MAX).unwrap(), Advance::Ended);
+    assembly.complete().unwrap();
+
+    let take = Take::load(folder).unwrap();
+    assert_eq!((take.state, take.parts.len(), take.parts[0].frames), (State::Complete, 1, frames));
+    assert_eq!(assembly.into_take(), take);
+    assert!(verify(&folder.join(&take.parts[0].file)).unwrap().is_good());
+}
