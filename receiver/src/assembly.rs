@@ -334,7 +334,7 @@ impl Writing {
         part.finish(end_reason, frames, faults)?;
         let verdict = verify(&open)?;
         // What the sender itself got wrong is counted already; anything more went wrong on the way to the disk.
-        let sound = verdict.crc_mismatches == faults.crc_mismatches;
+        let sound = !verdict.damage && verdict.crc_mismatches == faults.crc_mismatches;
         if !sound {
             tracing::error!(path = %closed.display(), "the file does not hold what its journal holds; the journal is kept");
         }

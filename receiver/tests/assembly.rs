@@ -217,3 +217,67 @@ fn a_take_whose_state_cannot_be_saved_is_as_it_was_and_is_closed_later() {
     assert_eq!(assembly.into_take(), take);
     assert!(verify(&folder.join(&take.parts[0].file)).unwrap().is_good());
 }
+
+/// A take whose log `write` makes, closed.
+fn closed(write: impl FnOnce(&mut Packer)) -> (tempfile::TempDir, Take) {
+    let folder = tempfile::tempdir().unwrap();
+    Take::new(&description()).save(folder.path()).unwrap();
+    let mut packer = Packer::new(SourceNumber(0));
+    write(&mut packer);
+    packer.flush();
+    let mut journal = Journal::create(folder.path(), TAKE, 1).unwrap();
+    std::iter::from_fn(|| packer.pop()).for_each(|entry| append(&mut journal, &entry));
+    journal.sync().unwrap();
+    let mut assembly = follow(folder.path(), &journal);
+    match assembly.advance(usize::MAX).unwrap() {
+        Advance::Ended => assembly.complete().unwrap(),
+        _ => assembly.interrupt().unwrap(),
+    }
+    let take = Take::load(folder.path()).unwrap();
+    (folder, take)
+}
+
+fn push_block(packer: &mut Packer, position: u64, frames: u64, crc: impl FnOnce(u32) -> u32) {
+    let samples: Vec<f32> = (position * 2..(position + frames) * 2).map(sample).collect();
+    let position = SamplePosition(position);
+    packer.push_audio(position, CHANNELS, &samples);
+    let crc = crc(crc_of(&samples));
+    packer.push(&Record::Block(Block { position, frames: frames as u32, crc, host: HostNanos(1), playhead: None }));
+}
+
+fn push_note(packer: &mut Packer, position: u64) {
+    let position = SamplePosition(position);
+    let bytes = [0x90, 60, 1];
+    packer.push(&Record::Midi(MidiEvent { position, kind: MidiKind::Message, bytes, note_id: -1, value: 0.0, data: &[] }));
+}
+
+fn push_end(packer: &mut Packer, position: u64) {
+    packer.push(&Record::End(End { position: SamplePosition(position), reason: EndReason::Stopped }));
+}
+
+#[test]
+fn what_the_sender_got_wrong_does_not_make_a_file_damaged_and_what_nobody_explains_does() {
+    let (_folder, take) = closed(|packer| {
+        // A record that cannot be used, and a checksum that is none.
+        packer.push_audio(SamplePosition(0), 1, &[0.5; 8]);
+        push_block(packer, 0, 64, |crc| crc ^ 1);
+        push_end(packer, 64);
+    });
+    assert_eq!(take.state, State::Complete);
+
+    let disorder = |packer: &mut Packer| {
+        push_note(packer, 50);
+        push_note(packer, 10);
+        push_block(packer, 0, 64, |crc| crc);
+    };
+    let (folder, take) = closed(|packer| {
+        disorder(packer);
+        push_end(packer, 64);
+    });
+    assert_eq!((take.state, segments(folder.path()).unwrap()), (State::Damaged, vec![1]));
+
+    // Where the take may go on, a part that failed its check does not count: it is made again.
+    let (folder, take) = closed(disorder);
+    assert_eq!((take.state, segments(folder.path()).unwrap()), (State::Interrupted, vec![1]));
+    assert_eq!((take.parts.len(), take.resume.entry), (0, 0));
+}

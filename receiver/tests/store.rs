@@ -165,5 +165,20 @@ fn a_check_finds_what_is_wrong() {
         writer.finish("stopped", 1_512, Faults::default()).unwrap();
         let verdict = verify(&path).unwrap();
         assert!(verdict.problems.iter().any(|problem| problem.contains(expected)), "{expected}: {verdict:?}");
+        assert_eq!(verdict.damage, expected != "checksum", "{expected}: {verdict:?}");
     }
+}
+
+#[test]
+fn a_check_goes_on_to_the_samples_whatever_it_found_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("take.h5");
+    let mut writer = PartWriter::create(&path, &description(2), PART).unwrap();
+    let mut spoilt = batch(0, 512, 2);
+    spoilt.midi[0].sysex_length = 9;
+    spoilt.blocks[0].crc ^= 1;
+    writer.append(spoilt).unwrap();
+    writer.finish("stopped", 512, Faults { bad_records: 1, ..Faults::default() }).unwrap();
+    let verdict = verify(&path).unwrap();
+    assert_eq!((verdict.damage, verdict.checked_blocks, verdict.crc_mismatches), (true, 1, 1), "{verdict:?}");
 }

@@ -16,6 +16,9 @@ use crate::timeline::crc_of;
 pub struct Verdict {
     /// What is wrong; empty for a good recording. At most [`MAX_PROBLEMS`], then a count.
     pub problems: Vec<String>,
+    /// Whether something is wrong that the sender's records do not explain: in the shape of the file, the order of its rows,
+    /// or what they say of the samples. Checksums count apart, in `crc_mismatches`: the sender may have stated wrong ones.
+    pub damage: bool,
     /// What a person should know though nothing is wrong.
     pub notes: Vec<String>,
     /// Blocks whose checksum was compared with the audio.
@@ -41,6 +44,11 @@ impl Verdict {
         self.problems.is_empty()
     }
 
+    fn damage(&mut self, problem: String) {
+        self.damage = true;
+        self.problem(problem);
+    }
+
     fn problem(&mut self, problem: String) {
         match self.problems.len() {
             0..MAX_PROBLEMS => self.problems.push(problem),
@@ -62,6 +70,7 @@ pub fn verify(path: &Path) -> Result<Verdict, StoreError> {
     let blocks = recording.table::<BlockRow>()?;
     check_order::<GapRow>(&gaps, true, &mut verdict);
     check_order::<BlockRow>(&blocks, true, &mut verdict);
+    let comparable = !verdict.damage;
     check_order::<TransportRow>(&recording.table()?, false, &mut verdict);
     check_order::<MidiRow>(&recording.table()?, false, &mut verdict);
     check_order::<AutomationRow>(&recording.table()?, false, &mut verdict);
@@ -70,7 +79,8 @@ pub fn verify(path: &Path) -> Result<Verdict, StoreError> {
     recording.table::<MarkerRow>()?;
     recording.table::<ParameterRow>()?;
     check_sysex(&recording, &mut verdict)?;
-    if verdict.is_good() {
+    // Blocks and gaps are compared with the audio whatever else is wrong, so long as they can be.
+    if comparable {
         check_coverage(&recording.summary, &blocks, &gaps, &mut verdict);
         check_audio(&recording, &blocks, &gaps, &mut verdict)?;
     }
@@ -80,18 +90,18 @@ pub fn verify(path: &Path) -> Result<Verdict, StoreError> {
 fn check_summary(recording: &Recording, verdict: &mut Verdict) -> Result<(), StoreError> {
     let summary = &recording.summary;
     if !(summary.sample_rate.is_finite() && summary.sample_rate > 0.0) {
-        verdict.problem(format!("sample rate {}", summary.sample_rate));
+        verdict.damage(format!("sample rate {}", summary.sample_rate));
     }
     if summary.first_sample.saturating_add(summary.committed_frames) > 2 * MAX_POSITION {
-        verdict.problem(format!("{} frames", summary.committed_frames));
+        verdict.damage(format!("{} frames", summary.committed_frames));
     }
     if summary.channels > 0 {
         let (frames, channels) = recording.audio_shape()?;
         if channels != u64::from(summary.channels) {
-            verdict.problem(format!("/audio has {channels} channels, the attribute says {}", summary.channels));
+            verdict.damage(format!("/audio has {channels} channels, the attribute says {}", summary.channels));
         }
         if frames < summary.committed_frames || (summary.closed && frames != summary.frames) {
-            verdict.problem(format!("/audio has {frames} frames, the attributes say {}", summary.committed_frames));
+            verdict.damage(format!("/audio has {frames} frames, the attributes say {}", summary.committed_frames));
         }
     }
     if !summary.closed {
@@ -112,7 +122,7 @@ fn check_order<R: Row>(rows: &[R], strictly: bool, verdict: &mut Verdict) {
     for (index, pair) in rows.windows(2).enumerate() {
         let (before, after) = (pair[0].sample(), pair[1].sample());
         if after < before || (strictly && after == before) {
-            verdict.problem(format!("/{} is not in order at row {}", R::NAME, index + 1));
+            verdict.damage(format!("/{} is not in order at row {}", R::NAME, index + 1));
             return;
         }
     }
@@ -122,7 +132,7 @@ fn check_sysex(recording: &Recording, verdict: &mut Verdict) -> Result<(), Store
     let bytes = recording.sysex()?.len() as u64;
     for row in recording.table::<MidiRow>()? {
         if row.sysex_length > 0 && row.sysex_offset.saturating_add(u64::from(row.sysex_length)) > bytes {
-            verdict.problem(format!("the system exclusive message at sample {} points beyond /sysex", row.sample));
+            verdict.damage(format!("the system exclusive message at sample {} points beyond /sysex", row.sample));
         }
     }
     Ok(())
@@ -139,16 +149,16 @@ fn check_coverage(summary: &Summary, blocks: &[BlockRow], gaps: &[GapRow], verdi
         if from > covered && covered < end {
             let what = format!("samples {covered} to {} are in no block and no gap", from.min(end) - 1);
             // Where the sender lost entries, a block's own record may be among them.
-            if summary.gone_entries > 0 { verdict.notes.push(what) } else { verdict.problem(what) }
+            if summary.gone_entries > 0 { verdict.notes.push(what) } else { verdict.damage(what) }
         }
         covered = covered.max(to);
     }
     if summary.closed && covered > end {
-        verdict.problem(format!("blocks or gaps reach to sample {covered}, the recording to {end}"));
+        verdict.damage(format!("blocks or gaps reach to sample {covered}, the recording to {end}"));
     }
     for pair in gaps.windows(2) {
         if pair[0].sample.saturating_add(pair[0].frames) > pair[1].sample {
-            verdict.problem(format!("two gaps overlap at sample {}", pair[1].sample));
+            verdict.damage(format!("two gaps overlap at sample {}", pair[1].sample));
         }
     }
     verdict.gap_frames = gaps.iter().map(|gap| gap.frames).sum();
@@ -165,7 +175,7 @@ fn check_audio(recording: &Recording, blocks: &[BlockRow], gaps: &[GapRow], verd
         let block_end = block.sample + u64::from(block.frames);
         if block.sample < first || block_end > end {
             if summary.closed {
-                verdict.problem(format!("the block at sample {} is not within the recording", block.sample));
+                verdict.damage(format!("the block at sample {} is not within the recording", block.sample));
             }
             continue;
         }
@@ -192,7 +202,7 @@ fn check_audio(recording: &Recording, blocks: &[BlockRow], gaps: &[GapRow], verd
             }
             let part = to.min(from + AUDIO_CHUNK as u64);
             if window.samples(from, part)?.iter().any(|sample| sample.to_bits() != 0) {
-                verdict.problem(format!("the gap at sample {} holds samples", gap.sample));
+                verdict.damage(format!("the gap at sample {} holds samples", gap.sample));
                 break;
             }
             from = part;
