@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -122,4 +122,14 @@ fn a_connection_that_is_no_viewer_is_closed() {
     // Closed with data unread, so a reset is as good as an end.
     let _ = stream.read_to_end(&mut bytes);
     assert!(bytes.is_empty() || bytes == GREETING);
+}
+
+#[test]
+fn a_viewer_that_talks_without_end_is_closed() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), "127.0.0.1:0");
+    let mut viewer = Viewer::connect(server.address);
+    viewer.stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    let error = (0..64).find_map(|_| viewer.stream.write_all(&[0; 1 << 20]).err()).expect("64 MiB are not read");
+    assert!(matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe), "{error}");
 }

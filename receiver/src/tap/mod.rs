@@ -25,6 +25,9 @@ pub const MAX_VIEWERS: usize = 16;
 /// A connection that has not greeted within this is closed.
 const GREETING_TIME: Duration = Duration::from_secs(5);
 
+/// A viewer that sends more than this at once, in bytes, is closed: it has nothing to say, and the network loop reads it.
+const MAX_READ: usize = 64 << 10;
+
 /// All viewers, and what a new one is told.
 pub struct Tap {
     listener: TcpListener,
@@ -167,10 +170,12 @@ impl Viewer {
     /// Reads the greeting; what comes after it is passed over.
     fn read(&mut self) -> io::Result<()> {
         let mut bytes = [0; 1_024];
-        loop {
+        let mut total = 0;
+        while total <= MAX_READ {
             match self.stream.read(&mut bytes) {
                 Ok(0) => return Err(io::ErrorKind::ConnectionReset.into()),
                 Ok(n) => {
+                    total += n;
                     let wanted = (GREETING.len() - self.greeting.len()).min(n);
                     self.greeting.extend_from_slice(&bytes[..wanted]);
                     if !GREETING.starts_with(&self.greeting) {
@@ -182,6 +187,7 @@ impl Viewer {
                 Err(error) => return Err(error),
             }
         }
+        Err(io::Error::new(io::ErrorKind::InvalidData, "it sends too much"))
     }
 }
 
