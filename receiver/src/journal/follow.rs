@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use send_learn_protocol::le;
 use send_learn_protocol::units::TakeId;
 
-use super::{Frame, JournalError, Position, SEGMENT_HEADER_LEN, SegmentHeader, parse, segment_path};
+use super::{FRAME_HEADER_LEN, Frame, JournalError, MAX_FRAME, Position, SEGMENT_HEADER_LEN, SegmentHeader, parse, segment_path};
 
 /// Bytes read at once.
 const READ: usize = 256 * 1_024;
@@ -22,7 +22,8 @@ pub struct Location {
     pub len: u32,
 }
 
-/// Reads the frames of a journal one after another, up to a position that is known to be written.
+/// Reads the frames of a journal one after another, up to a position that is known to be written. Damaged bytes before a whole
+/// frame are passed over.
 #[derive(Debug)]
 pub struct Follower {
     folder: PathBuf,
@@ -33,18 +34,25 @@ pub struct Follower {
     /// Bytes of the segment from `buffer_start` on.
     buffer: Vec<u8>,
     buffer_start: u64,
+    /// Damaged bytes of the segment that were passed over.
+    damaged: u64,
 }
 
 impl Follower {
     /// A reader at the begin of segment `first`.
     pub fn new(folder: &Path, take: TakeId, first: u32) -> Self {
         let at = Position { segment: first, offset: 0 };
-        Self { folder: folder.to_owned(), take, file: None, at, buffer: Vec::new(), buffer_start: 0 }
+        Self { folder: folder.to_owned(), take, file: None, at, buffer: Vec::new(), buffer_start: 0, damaged: 0 }
     }
 
     /// The end of the last frame that was read.
     pub fn position(&self) -> Position {
         self.at
+    }
+
+    /// Damaged bytes that were passed over in the segment that is being read.
+    pub fn damaged(&self) -> u64 {
+        self.damaged
     }
 
     /// The next whole frame before `end`; `None` when there is none (yet).
@@ -57,7 +65,7 @@ impl Follower {
                 return Ok(None);
             }
             let limit = if self.at.segment == end.segment { end.offset } else { u64::MAX };
-            if self.at.offset == 0 && !self.begin_segment()? || !self.fill(limit)? {
+            if self.at.offset == 0 && !self.begin_segment()? || !self.fill(limit)? && !self.pass_damage(limit)? {
                 if self.at.segment == end.segment {
                     return Ok(None);
                 }
@@ -96,6 +104,35 @@ impl Follower {
         self.at.offset = SEGMENT_HEADER_LEN;
         self.buffer.clear();
         self.buffer_start = self.at.offset;
+        self.damaged = 0;
+        Ok(true)
+    }
+
+    /// Goes from bytes that are no frame to the next whole one before `limit`; false when there is none, and nothing is done.
+    fn pass_damage(&mut self, limit: u64) -> Result<bool, JournalError> {
+        let begin = self.at.offset;
+        let mut first = 1;
+        loop {
+            let found = (first..self.buffer.len()).find(|from| parse(&self.buffer[*from..]).is_some());
+            let end = self.buffer_start + self.buffer.len() as u64;
+            // What begins in the last bytes of the buffer may be whole with those that follow.
+            let next = found.unwrap_or(self.buffer.len().saturating_sub(FRAME_HEADER_LEN + MAX_FRAME).max(first));
+            self.at.offset = self.buffer_start + (next as u64).min(end - self.buffer_start);
+            if self.fill(limit)? {
+                break;
+            }
+            if self.buffer_start + self.buffer.len() as u64 == end {
+                self.at.offset = begin;
+                self.buffer.clear();
+                self.buffer_start = begin;
+                return Ok(false);
+            }
+            first = 0;
+        }
+        let bytes = self.at.offset - begin;
+        self.damaged += bytes;
+        let path = segment_path(&self.folder, self.at.segment);
+        tracing::error!(path = %path.display(), at = begin, bytes, "damage in the journal: what stood there is missing here");
         Ok(true)
     }
 

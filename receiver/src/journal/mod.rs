@@ -3,7 +3,7 @@
 //!
 //! A journal is a run of segments, `journal-000001.slj` and so on, in the take's folder. A segment is a header and then
 //! frames, each with a CRC-32; it is only ever appended to. What follows the last whole frame is a torn tail: it was never
-//! synced, and is cut off when the journal is opened again.
+//! synced, and is cut off when the journal is opened again. What is no frame but stands before one is damage: it is passed over.
 
 mod follow;
 mod write;
@@ -297,6 +297,36 @@ mod tests {
             bytes[byte] ^= 0x10;
             std::fs::write(&path, &bytes).unwrap();
             assert_eq!(reopen(folder.path()).1, [0, 1, 2], "byte {byte}");
+        }
+    }
+
+    #[test]
+    fn damage_costs_the_frames_that_it_hits_and_none_behind_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut journal = Journal::create(folder.path(), TAKE, 1).unwrap();
+        append(&mut journal, 0..20_000);
+        journal.sync().unwrap();
+        let path = segment_path(folder.path(), 1);
+        let whole = std::fs::read(&path).unwrap();
+        let start = |number: u64| {
+            SEGMENT_HEADER_LEN as usize + (0..number).map(|number| FRAME_HEADER_LEN + entry(number).len()).sum::<usize>()
+        };
+        // A bit of the first frame, a bit of a length, and a stretch that is longer than what is read at once.
+        for (from, to, lost) in
+            [(start(0) + 4, start(0) + 5, 0..1), (start(5), start(5) + 1, 5..6), (start(9), start(9_000), 9..9_000)]
+        {
+            let mut bytes = whole.clone();
+            bytes[from..to].iter_mut().for_each(|byte| *byte ^= 0x10);
+            std::fs::write(&path, &bytes).unwrap();
+            let rest: Vec<u64> = (0..20_000).filter(|number| !lost.contains(number)).collect();
+            let (mut journal, numbers) = reopen(folder.path());
+            assert_eq!(numbers, rest);
+            // The damaged file is kept, for a person to look at; what comes goes to a new one.
+            append(&mut journal, 30_000..30_002);
+            journal.sync().unwrap();
+            assert_eq!(std::fs::read(&path).unwrap(), bytes);
+            assert_eq!(reopen(folder.path()).1, rest.into_iter().chain(30_000..30_002).collect::<Vec<_>>());
+            remove_segments(folder.path(), |segment| segment > 1).unwrap();
         }
     }
 

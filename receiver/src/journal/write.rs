@@ -39,7 +39,8 @@ impl Journal {
     }
 
     /// Opens the journal that begins at segment `first`, hands every whole frame to `see`, cuts off a torn tail and syncs the
-    /// rest. A journal without segments is begun.
+    /// rest. A journal without segments is begun. A last segment with damage before whole frames stays as it is, and a new one
+    /// is begun after it.
     ///
     /// # Errors
     /// [`JournalError`].
@@ -60,6 +61,10 @@ impl Journal {
         let path = segment_path(folder, last);
         let io = || JournalError::io(&path);
         let file = OpenOptions::new().write(true).open(&path).map_err(io())?;
+        if follower.damaged() > 0 {
+            file.sync_all().map_err(io())?;
+            return Self::create(folder, take, last + 1);
+        }
         let len = file.metadata().map_err(io())?.len();
         if len > synced.offset {
             tracing::warn!(path = %path.display(), bytes = len - synced.offset, "cut off a torn tail of the journal");
