@@ -269,11 +269,11 @@ impl Recorder {
                     live.gone.push((gone, arrived));
                 }
             }
-            Command::Left { take } => {
-                if let Some(live) = self.live_take(take) {
-                    live.absent_since = Some(Instant::now());
-                }
-            }
+            Command::Left { take } => match self.takes.get_mut(&take).map(|known| &mut known.status) {
+                Some(Status::Live(live)) => live.absent_since = Some(Instant::now()),
+                Some(Status::Closing(waiting)) => *waiting = None,
+                _ => {}
+            },
             Command::Archived { id, take } => self.on_archived(id, take),
             Command::Stop => self.stopping = true,
         }
