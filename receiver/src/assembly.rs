@@ -270,11 +270,11 @@ impl Writing {
             if self.timeline.record(record, came) {
                 let batch = self.timeline.take_batch();
                 self.commit(batch)?;
-                sealed = Some(count);
+                sealed = Some((count, self.timeline.position()));
             }
         }
-        if let Some(records) = sealed {
-            self.sealed.frames = self.timeline.position();
+        if let Some((records, frames)) = sealed {
+            self.sealed.frames = frames;
             (self.sealed.entry, self.sealed.records) = if records == count { (self.next + 1, 0) } else { (self.next, records) };
         }
         self.next += 1;

@@ -281,3 +281,13 @@ fn what_the_sender_got_wrong_does_not_make_a_file_damaged_and_what_nobody_explai
     assert_eq!((take.state, segments(folder.path()).unwrap()), (State::Interrupted, vec![1]));
     assert_eq!((take.parts.len(), take.resume.entry), (0, 0));
 }
+
+#[test]
+fn an_interrupted_part_ends_with_its_last_block_whatever_stands_behind_it() {
+    let (folder, take) = closed(|packer| {
+        push_block(packer, 0, 64, |crc| crc);
+        packer.push(&Record::Gap(Gap { position: SamplePosition(64), frames: 100, reason: GapReason::Bypassed }));
+    });
+    assert_eq!((take.state, take.parts[0].frames, take.resume.frames), (State::Interrupted, 64, 64));
+    assert!(verify(&folder.path().join(&take.parts[0].file)).unwrap().is_good());
+}
