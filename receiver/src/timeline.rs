@@ -291,7 +291,8 @@ impl Timeline {
         let offset = self.batch.sysex.len() as u64;
         self.batch.sysex.extend_from_slice(event.data);
         if event.kind == MidiKind::SysExContinued
-            && let Some(row) = self.batch.midi.last_mut().filter(|row| row.kind == MidiKind::SysEx as u8)
+            && let Some(row) = self.batch.midi.last_mut()
+            && (row.kind, row.sample) == (MidiKind::SysEx as u8, event.position.0)
         {
             row.sysex_length += event.data.len() as u32;
             return;

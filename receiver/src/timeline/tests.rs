@@ -130,3 +130,16 @@ fn nothing_counts_after_the_end() {
     assert_eq!((timeline.position(), timeline.ended()), (10, Some(EndReason::EndOfFile)));
     assert_eq!(timeline.take_batch(), Batch::default());
 }
+
+#[test]
+fn the_rest_of_a_message_whose_begin_is_lost_is_a_row_of_its_own() {
+    let part = |position, kind, data| {
+        let position = SamplePosition(position);
+        log(|packer| packer.push(&Record::Midi(MidiEvent { position, kind, bytes: [0xF0, 0, 0], note_id: -1, value: 0.0, data })))
+    };
+    let mut timeline = Timeline::new(1, 0);
+    feed(&mut timeline, &part(3, MidiKind::SysEx, &[0xF0, 1, 0xF7]), LIVE);
+    feed(&mut timeline, &part(9, MidiKind::SysExContinued, &[2, 0xF7]), LIVE);
+    let rows: Vec<_> = timeline.take_batch().midi.iter().map(|row| (row.sample, row.kind, row.sysex_length)).collect();
+    assert_eq!(rows, [(3, 1, 3), (9, 2, 2)]);
+}
