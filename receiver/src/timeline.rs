@@ -5,7 +5,7 @@
 
 use send_learn_protocol::packet::close::GoneReason;
 use send_learn_protocol::record::{
-    AudioFragment, Block, End, EndReason, Gap, GapReason, Marker, MidiEvent, MidiKind, Record, RecordError, Transport,
+    AudioFragment, Block, End, EndReason, Gap, GapReason, Marker, MarkerKind, MidiEvent, MidiKind, Record, RecordError, Transport,
 };
 use send_learn_protocol::tap::Arrival;
 use send_learn_protocol::units::HostNanos;
@@ -68,6 +68,15 @@ pub struct Came {
     pub at: HostNanos,
 }
 
+/// Entries that the sender no longer had.
+#[derive(Clone, Copy, Debug)]
+struct Lost {
+    reason: GapReason,
+    /// Where the recording was when the first of them was missed.
+    position: u64,
+    entries: u64,
+}
+
 /// The state of a take between its records.
 #[derive(Debug)]
 pub struct Timeline {
@@ -78,8 +87,8 @@ pub struct Timeline {
     batch_samples: usize,
     /// How the parts of the block that is being gathered came: the latest way and time.
     came: Option<Came>,
-    /// Why entries before the next audio are gone, if some are.
-    gone: Option<GapReason>,
+    /// What is gone of the block that is being gathered, or before it.
+    gone: Option<Lost>,
     faults: Faults,
     ended: Option<EndReason>,
 }
@@ -167,11 +176,21 @@ impl Timeline {
     /// Notes that `count` entries before the next one are gone.
     pub fn gone(&mut self, reason: GoneReason, count: u64) {
         self.faults.gone_entries += count;
-        self.gone = Some(match reason {
+        let reason = match reason {
             GoneReason::RetentionFull => GapReason::RetentionFull,
             GoneReason::SenderRestarted => GapReason::SenderRestarted,
             _ => GapReason::Other,
-        });
+        };
+        let (position, before) = self.gone.map_or((self.end, 0), |lost| (lost.position, lost.entries));
+        self.gone = Some(Lost { reason, position, entries: before + count });
+    }
+
+    /// Marks what was lost: it may have been events, of which no gap tells. What is missing later has other reasons.
+    fn mark_lost(&mut self) {
+        if let Some(Lost { position, entries, .. }) = self.gone.take() {
+            let text = fixed(&format!("{entries} entries of the sender's log are lost"));
+            self.batch.markers.push(MarkerRow { sample: position, kind: MarkerKind::Other as u8, text });
+        }
     }
 
     fn bad(&mut self, why: &dyn std::fmt::Display) -> bool {
@@ -226,6 +245,7 @@ impl Timeline {
             self.missing_until(end, None);
         }
         self.end = self.end.max(end);
+        self.mark_lost();
         self.note_arrival(came);
         if let Some(samples) = self.newest(begin, end)
             && crc_of(samples) != block.crc
@@ -275,7 +295,7 @@ impl Timeline {
 
     fn missing_until(&mut self, position: u64, reason: Option<GapReason>) {
         let frames = position - self.end;
-        let reason = reason.or_else(|| self.gone.take()).unwrap_or(GapReason::Other) as u8;
+        let reason = reason.or(self.gone.map(|lost| lost.reason)).unwrap_or(GapReason::Other) as u8;
         match self.batch.gaps.last_mut() {
             Some(row) if row.reason == reason && row.sample + row.frames == self.end => row.frames += frames,
             _ => self.batch.gaps.push(GapRow { sample: self.end, frames, reason }),
@@ -315,6 +335,7 @@ impl Timeline {
         if end.position.0 > self.end {
             self.missing_until(end.position.0, None);
         }
+        self.mark_lost();
         self.ended = Some(end.reason);
         true
     }

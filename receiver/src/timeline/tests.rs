@@ -143,3 +143,26 @@ fn the_rest_of_a_message_whose_begin_is_lost_is_a_row_of_its_own() {
     let rows: Vec<_> = timeline.take_batch().midi.iter().map(|row| (row.sample, row.kind, row.sysex_length)).collect();
     assert_eq!(rows, [(3, 1, 3), (9, 2, 2)]);
 }
+
+#[test]
+fn lost_events_are_marked_and_are_no_reason_for_a_later_gap() {
+    let mut timeline = Timeline::new(1, 0);
+    feed(&mut timeline, &good_block(0, 64).1, LIVE);
+    timeline.gone(GoneReason::RetentionFull, 2);
+    timeline.gone(GoneReason::RetentionFull, 3);
+    feed(&mut timeline, &good_block(64, 64).1, LIVE);
+    feed(&mut timeline, &good_block(200, 64).1, LIVE);
+    let batch = timeline.take_batch();
+    assert_eq!(batch.gaps, [GapRow { sample: 128, frames: 72, reason: GapReason::Other as u8 }]);
+    let text = fixed("5 entries of the sender's log are lost");
+    assert_eq!(batch.markers, [MarkerRow { sample: 64, kind: MarkerKind::Other as u8, text }]);
+}
+
+#[test]
+fn losses_of_a_stream_without_audio_are_marked_too() {
+    let mut timeline = Timeline::new(0, 0);
+    timeline.gone(GoneReason::SenderRestarted, 1);
+    let block = Block { position: SamplePosition(0), frames: 64, crc: 0, host: HostNanos(1), playhead: None };
+    assert!(feed(&mut timeline, &log(|packer| packer.push(&Record::Block(block))), LIVE));
+    assert_eq!(timeline.take_batch().markers.len(), 1);
+}
