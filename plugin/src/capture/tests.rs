@@ -146,7 +146,7 @@ fn a_patient_capture_without_an_uplink_waits_once_not_with_every_block() {
 #[test]
 fn a_patient_capture_waits_for_room_within_a_block() {
     let (mut capture, mut captured) = capture(CaptureConfig { patient: true, channels: 0, ..CONFIG });
-    let uplink = thread::spawn(move || {
+    let read = move || {
         let mut seen = Vec::new();
         while !captured.ring.is_finished() {
             // Slower than the writer, so that the ring fills up.
@@ -154,7 +154,8 @@ fn a_patient_capture_waits_for_room_within_a_block() {
             thread::sleep(Duration::from_millis(20));
         }
         (seen, captured)
-    });
+    };
+    let uplink = thread::Builder::new().name("uplink".to_owned()).spawn(read).unwrap();
     let message: Vec<u8> = (0..MAX_MESSAGE).map(|n| (n % 127) as u8).collect();
     capture.begin(64, HostNanos(1), &Observed::default(), true);
     (0..3 * RING_EVENTS).for_each(|_| capture.midi(0, MidiKind::Message, [0xB0, 1, 2], -1, 0.0));
