@@ -447,3 +447,6 @@ fn remove_journal(folder: &std::path::Path) {
         tracing::warn!("{error}. The journal of a complete take could not be removed; it is harmless.");
     }
 }
+
+#[cfg(test)]
+mod tests;
