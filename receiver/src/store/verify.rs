@@ -140,7 +140,7 @@ fn check_sysex(recording: &Recording, verdict: &mut Verdict) -> Result<(), Store
 
 /// Every frame is in a block or in a gap.
 fn check_coverage(summary: &Summary, blocks: &[BlockRow], gaps: &[GapRow], verdict: &mut Verdict) {
-    let mut spans: Vec<(u64, u64)> = blocks.iter().map(|block| (block.sample, block.sample + u64::from(block.frames))).collect();
+    let mut spans: Vec<(u64, u64)> = blocks.iter().map(|block| (block.sample, block.sample.saturating_add(u64::from(block.frames)))).collect();
     spans.extend(gaps.iter().map(|gap| (gap.sample, gap.sample.saturating_add(gap.frames))));
     spans.sort_unstable();
     let (mut covered, end) = (summary.first_sample, summary.first_sample + summary.committed_frames);
@@ -161,7 +161,7 @@ fn check_coverage(summary: &Summary, blocks: &[BlockRow], gaps: &[GapRow], verdi
             verdict.damage(format!("two gaps overlap at sample {}", pair[1].sample));
         }
     }
-    verdict.gap_frames = gaps.iter().map(|gap| gap.frames).sum();
+    verdict.gap_frames = gaps.iter().fold(0, |sum, gap| sum.saturating_add(gap.frames));
 }
 
 /// Every block has its checksum, and every gap is zeros.
@@ -172,14 +172,14 @@ fn check_audio(recording: &Recording, blocks: &[BlockRow], gaps: &[GapRow], verd
     let end = first + summary.committed_frames;
     let mut next_gap = 0;
     for block in blocks {
-        let block_end = block.sample + u64::from(block.frames);
+        let block_end = block.sample.saturating_add(u64::from(block.frames));
         if block.sample < first || block_end > end {
             if summary.closed {
                 verdict.damage(format!("the block at sample {} is not within the recording", block.sample));
             }
             continue;
         }
-        while gaps.get(next_gap).is_some_and(|gap| gap.sample + gap.frames <= block.sample) {
+        while gaps.get(next_gap).is_some_and(|gap| gap.sample.saturating_add(gap.frames) <= block.sample) {
             next_gap += 1;
         }
         if gaps.get(next_gap).is_some_and(|gap| gap.sample < block_end) {
@@ -194,7 +194,7 @@ fn check_audio(recording: &Recording, blocks: &[BlockRow], gaps: &[GapRow], verd
     }
     let mut window = Window { recording, frames: Vec::new(), begin: 0, end: 0 };
     for gap in gaps {
-        let (begin, to) = (gap.sample.max(first) - first, (gap.sample + gap.frames).min(end).saturating_sub(first));
+        let (begin, to) = (gap.sample.max(first) - first, gap.sample.saturating_add(gap.frames).min(end).saturating_sub(first));
         let mut from = begin;
         while from < to {
             if from - begin >= GAP_EDGE {
