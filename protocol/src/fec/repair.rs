@@ -19,7 +19,7 @@ struct Group {
     done: bool,
 }
 
-/// Rebuilds lost entries. Memory is bounded by [`MAX_GROUPS`] groups of at most 24 shards of at most one datagram.
+/// Rebuilds lost entries. Memory is bounded by 48 groups of at most 24 shards of at most one datagram.
 #[derive(Debug, Default)]
 pub struct Repair {
     groups: BTreeMap<u32, Group>,

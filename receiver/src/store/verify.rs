@@ -140,7 +140,8 @@ fn check_sysex(recording: &Recording, verdict: &mut Verdict) -> Result<(), Store
 
 /// Every frame is in a block or in a gap.
 fn check_coverage(summary: &Summary, blocks: &[BlockRow], gaps: &[GapRow], verdict: &mut Verdict) {
-    let mut spans: Vec<(u64, u64)> = blocks.iter().map(|block| (block.sample, block.sample.saturating_add(u64::from(block.frames)))).collect();
+    let mut spans: Vec<(u64, u64)> =
+        blocks.iter().map(|block| (block.sample, block.sample.saturating_add(u64::from(block.frames)))).collect();
     spans.extend(gaps.iter().map(|gap| (gap.sample, gap.sample.saturating_add(gap.frames))));
     spans.sort_unstable();
     let (mut covered, end) = (summary.first_sample, summary.first_sample + summary.committed_frames);
