@@ -1,0 +1,129 @@
+//! What a sender makes of the receiver's answers.
+
+use super::*;
+
+impl Sender {
+    /// A datagram came.
+    pub fn handle_datagram(&mut self, now: HostNanos, datagram: &[u8]) {
+        let Ok((head, payload)) = header::read(datagram) else {
+            self.stats.rejected += 1;
+            return;
+        };
+        if head.session != self.session || matches!(self.link, Link::Finished) {
+            return;
+        }
+        if self.handle_message(now, head.kind, payload).is_none() {
+            self.stats.rejected += 1;
+        } else if let Link::Up { heard, .. } = &mut self.link {
+            *heard = now;
+        }
+    }
+
+    fn handle_message(&mut self, now: HostNanos, kind: Kind, payload: &[u8]) -> Option<()> {
+        match kind {
+            Kind::Retry => {
+                let answer = Cookie::try_from(payload).ok()?;
+                if let Link::Asking { cookie, due, .. } = &mut self.link {
+                    *cookie = answer;
+                    *due = now;
+                }
+            }
+            Kind::HelloAck => self.on_accepted(now, HelloAck::read(payload).ok()?),
+            Kind::Refuse => self.on_refused(now, Refusal::read(payload).ok()?),
+            Kind::Feedback => self.on_feedback(now, Feedback::read(payload).ok()?),
+            Kind::ProbeReply => self.on_reply(now, ProbeReply::read(payload).ok()?),
+            Kind::CloseAck => {
+                let close = Close::read(payload).ok()?;
+                if self.all_durable() && close.end == self.retention.next() {
+                    self.become_finished();
+                }
+            }
+            Kind::Hello | Kind::Source | Kind::Parity | Kind::Probe | Kind::Gone | Kind::Close => return None,
+        }
+        Some(())
+    }
+
+    fn on_accepted(&mut self, now: HostNanos, ack: HelloAck) {
+        if !matches!(self.link, Link::Asking { .. }) {
+            return;
+        }
+        self.link = Link::up(now);
+        // At least one hello was sent.
+        self.redundancy = Redundancy::after(PacketNumber(self.packet.0.saturating_sub(1)));
+        self.advance_durable(ack.durable);
+        self.next_live = match self.mode {
+            SendMode::Live => {
+                let recent = HostNanos(now.0.saturating_sub(LIVE_AGE.as_nanos() as u64));
+                self.retention.first_written_since(recent)
+            }
+            SendMode::Fast => self.retention.first(),
+        };
+        self.probe_due = now;
+        self.gone_due = now;
+        self.events.push_back(SenderEvent::Connected { receiver: ack.receiver });
+    }
+
+    fn on_refused(&mut self, now: HostNanos, reason: Refusal) {
+        match reason {
+            Refusal::Complete if self.ended => {
+                self.advance_durable(self.retention.next());
+                self.become_finished();
+            }
+            // The receiver was restarted and knows nothing of the session: ask for a new one.
+            Refusal::UnknownSession => self.begin_session(now),
+            _ => {
+                self.link = Link::Refused { reason, until: now.after(REFUSED_PAUSE) };
+                self.events.push_back(SenderEvent::Refused(reason));
+            }
+        }
+    }
+
+    fn on_feedback(&mut self, now: HostNanos, feedback: Feedback) {
+        if !matches!(self.link, Link::Up { .. }) || feedback.received > self.retention.next() {
+            return;
+        }
+        self.redundancy.on_feedback(&feedback);
+        self.advance_durable(feedback.durable);
+        self.stats.received = feedback.received.max(self.stats.received);
+        self.stats.complete = feedback.complete;
+        self.stats.repaired = feedback.repaired;
+        self.stats.loss = self.redundancy.loss();
+        // Only what was sent and is kept can be sent again.
+        let (first, end) = (self.retention.first(), self.next_live);
+        let within = |range: SourceRange| {
+            let (first, end) = (range.first.max(first), range.end().min(end));
+            let count = end.0.checked_sub(first.0).filter(|count| *count > 0)?;
+            Some(SourceRange { first, count })
+        };
+        self.missing = feedback.missing.into_iter().filter_map(within).collect();
+        if self.all_durable() {
+            self.probe_due = self.probe_due.max(now);
+        }
+    }
+
+    fn on_reply(&mut self, now: HostNanos, reply: ProbeReply) {
+        let exchange = Exchange { sent: reply.echo, received: reply.received_at, answered: reply.sent_at, returned: now };
+        self.clock.add(exchange);
+        self.exchanges = self.exchanges.saturating_add(1);
+        if let Some(round_trip) = exchange.round_trip() {
+            // Follows a shorter one at once, a longer one slowly.
+            let last = self.stats.round_trip;
+            self.stats.round_trip = if last.is_zero() || round_trip < last { round_trip } else { (last * 7 + round_trip) / 8 };
+        }
+        if let Some(estimate) = self.clock.estimate().filter(|_| now >= self.clock_due && !self.ended) {
+            self.clock_due = now.after(CLOCK_INTERVAL);
+            let round_trip = estimate.round_trip.as_nanos() as u64;
+            let record = ClockEstimate {
+                position: self.position,
+                host: estimate.at,
+                offset: estimate.offset,
+                round_trip,
+                uncertainty: round_trip.div_ceil(2),
+                drift_ppb: estimate.drift_ppb,
+            };
+            self.stats.clock = Some(record);
+            self.push(&Record::Clock(record));
+            self.flush(now);
+        }
+    }
+}
