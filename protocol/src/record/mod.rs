@@ -5,14 +5,15 @@
 //! before it, within one host block.
 
 pub mod audio;
-pub mod events;
+mod music;
+mod notes;
 pub mod pack;
+mod times;
 
 pub use audio::{AudioFragment, SampleFormat};
-pub use events::{
-    Automation, Block, ClockEstimate, End, EndReason, Gap, GapReason, Marker, MarkerKind, MidiEvent, MidiKind, Parameter, Property,
-    Transport, TransportFlags,
-};
+pub use music::{Automation, MAX_SYSEX_PART, MidiEvent, MidiKind, Transport, TransportFlags};
+pub use notes::{End, EndReason, Gap, GapReason, Marker, MarkerKind, Parameter, Property};
+pub use times::{Block, ClockEstimate};
 
 use bytemuck::{Pod, Zeroable};
 
@@ -28,6 +29,18 @@ pub const MAX_ENTRY: usize = MAX_PAYLOAD - 2;
 
 /// The longest body of one record.
 pub const MAX_BODY: usize = MAX_ENTRY - ENTRY_HEADER_LEN - size_of::<RecordWire>();
+
+// Kinds of records; that of audio is with it.
+const BLOCK: u8 = 2;
+const MIDI: u8 = 3;
+const AUTOMATION: u8 = 4;
+const TRANSPORT: u8 = 5;
+const CLOCK: u8 = 6;
+const MARKER: u8 = 7;
+const GAP: u8 = 8;
+const PARAMETER: u8 = 9;
+const PROPERTY: u8 = 10;
+const END: u8 = 11;
 
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
@@ -126,16 +139,16 @@ fn read_record(bytes: &[u8]) -> Result<(Record<'_>, &[u8]), RecordError> {
     let (body, rest) = rest.split_at_checked(usize::from(wire.len.value())).ok_or(RecordError::Truncated)?;
     let record = match wire.kind {
         audio::KIND => Record::Audio(AudioFragment::read(body)?),
-        events::BLOCK => Record::Block(Block::read(body)?),
-        events::MIDI => Record::Midi(MidiEvent::read(body)?),
-        events::AUTOMATION => Record::Automation(Automation::read(body)?),
-        events::TRANSPORT => Record::Transport(Transport::read(body)?),
-        events::CLOCK => Record::Clock(ClockEstimate::read(body)?),
-        events::MARKER => Record::Marker(Marker::read(body)?),
-        events::GAP => Record::Gap(Gap::read(body)?),
-        events::PARAMETER => Record::Parameter(Parameter::read(body)?),
-        events::PROPERTY => Record::Property(Property::read(body)?),
-        events::END => Record::End(End::read(body)?),
+        BLOCK => Record::Block(Block::read(body)?),
+        MIDI => Record::Midi(MidiEvent::read(body)?),
+        AUTOMATION => Record::Automation(Automation::read(body)?),
+        TRANSPORT => Record::Transport(Transport::read(body)?),
+        CLOCK => Record::Clock(ClockEstimate::read(body)?),
+        MARKER => Record::Marker(Marker::read(body)?),
+        GAP => Record::Gap(Gap::read(body)?),
+        PARAMETER => Record::Parameter(Parameter::read(body)?),
+        PROPERTY => Record::Property(Property::read(body)?),
+        END => Record::End(End::read(body)?),
         kind => Record::Unknown { kind, body },
     };
     Ok((record, rest))
@@ -145,4 +158,24 @@ fn read_record(bytes: &[u8]) -> Result<(Record<'_>, &[u8]), RecordError> {
 fn write_header(out: &mut Vec<u8>, kind: u8, len: usize) {
     debug_assert!(len <= MAX_BODY);
     out.extend_from_slice(bytemuck::bytes_of(&RecordWire { kind, flags: 0, len: (len as u16).into() }));
+}
+
+fn fields<T: Pod>(body: &[u8]) -> Result<(&T, &[u8]), RecordError> {
+    le::split(body).ok_or(RecordError::Truncated)
+}
+
+fn text(bytes: &[u8]) -> Result<&str, RecordError> {
+    std::str::from_utf8(bytes).map_err(|_| RecordError::Invalid { field: "text" })
+}
+
+fn write_record<T: Pod>(out: &mut Vec<u8>, kind: u8, fixed: &T, tail: &[u8]) {
+    let tail = &tail[..tail.len().min(MAX_BODY - size_of::<T>())];
+    write_header(out, kind, size_of::<T>() + tail.len());
+    out.extend_from_slice(bytemuck::bytes_of(fixed));
+    out.extend_from_slice(tail);
+}
+
+/// As much of `text` as fits behind the fixed fields `T`, cut at a character boundary.
+fn fitting<T>(text: &str) -> &[u8] {
+    &text.as_bytes()[..text.floor_char_boundary(MAX_BODY - size_of::<T>())]
 }

@@ -3,8 +3,7 @@
 use std::collections::VecDeque;
 
 use super::audio::{self, MAX_DATA, MAX_FRAGMENT_SAMPLES, SampleFormat};
-use super::events::MAX_SYSEX_PART;
-use super::{ENTRY_HEADER_LEN, MAX_ENTRY, MidiEvent, MidiKind, Record};
+use super::{ENTRY_HEADER_LEN, MAX_ENTRY, MAX_SYSEX_PART, MidiEvent, MidiKind, Record};
 use crate::le::U64;
 use crate::units::{SamplePosition, SourceNumber};
 
