@@ -83,7 +83,7 @@ impl<'a> MidiEvent<'a> {
 pub struct Automation {
     /// From where the value holds.
     pub position: SamplePosition,
-    /// The parameter, as in its [`Parameter`] record.
+    /// The parameter, as in its [`Parameter`](super::Parameter) record.
     pub parameter: u32,
     /// 0 to 1.
     pub normalized: f64,
