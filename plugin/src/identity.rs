@@ -6,8 +6,11 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use parking_lot::Mutex;
-use send_learn_protocol::units::{HostId, MachineId, StreamId};
+use send_learn_protocol::packet::hello::Description;
+use send_learn_protocol::units::{HostId, HostNanos, MachineId, StreamId, TakeId};
 use serde::{Deserialize, Serialize};
+
+use crate::capture::CaptureConfig;
 
 /// Overrides the default address, for hosts without a window and for tests.
 pub const SERVER_VARIABLE: &str = "SEND_LEARN_SERVER";
@@ -15,6 +18,22 @@ pub const SERVER_VARIABLE: &str = "SEND_LEARN_SERVER";
 /// When it is "1", offline renders are captured too, and capture waits for room instead of dropping blocks: for hosts
 /// without a window that play faster than time, and for tests. Not for playing live.
 pub const OFFLINE_VARIABLE: &str = "SEND_LEARN_CAPTURE_OFFLINE";
+
+/// A take of `stream` that begins in this process, without texts. Its times are filled in when the first block comes.
+pub fn new_take(stream: StreamId, config: &CaptureConfig) -> Description {
+    Description {
+        stream,
+        take: TakeId::random(),
+        host: host(),
+        machine: machine(),
+        sample_rate: config.sample_rate,
+        channels: config.channels,
+        max_block: config.max_block,
+        started_unix_nanos: 0,
+        started: HostNanos(0),
+        properties: Vec::new(),
+    }
+}
 
 /// What is kept outside of projects.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,7 +7,6 @@ use nice_plug::prelude::{AudioIOLayout, BufferConfig, PluginApi, ProcessMode};
 use parking_lot::Mutex;
 use send_learn_protocol::packet::hello::{Description, PropertyKey};
 use send_learn_protocol::sender::SendMode;
-use send_learn_protocol::units::{HostNanos, TakeId};
 
 use crate::capture::{Capture, CaptureConfig, capture};
 use crate::identity::{self, Claim, OFFLINE_VARIABLE, Settings};
@@ -146,18 +145,7 @@ impl Instance {
             claim.as_ref().map(Claim::id).unwrap_or_default()
         };
         *self.params.stream.write() = stream.to_string();
-        let mut description = Description {
-            stream,
-            take: TakeId::random(),
-            host: identity::host(),
-            machine: identity::machine(),
-            sample_rate: config.sample_rate,
-            channels: config.channels,
-            max_block: config.max_block,
-            started_unix_nanos: 0,
-            started: HostNanos(0),
-            properties: Vec::new(),
-        };
+        let mut description = identity::new_take(stream, config);
         description.set_property(PropertyKey::NAME, &self.name());
         description.set_property(PropertyKey::HOST, &identity::program());
         description.set_property(PropertyKey::FORMAT, &api.to_string());

@@ -26,7 +26,7 @@ const MAX_PARAMETERS: usize = 4_096;
 /// Bytes copied to a new journal between two syncs.
 const COPY: usize = 4 << 20;
 
-/// Why a take cannot be archived, for now.
+/// Why a take cannot be archived at present; it is tried again.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AssemblyError {

@@ -177,7 +177,7 @@ fn begin(config: &TakeConfig, started: HostNanos, now: HostNanos) -> Sender {
 
 #[cfg(test)]
 mod tests {
-    use send_learn_protocol::units::{StreamId, TakeId};
+    use send_learn_protocol::units::StreamId;
 
     use super::*;
     use crate::capture::{CaptureConfig, capture};
@@ -188,18 +188,7 @@ mod tests {
     fn the_lag_of_a_long_outage_is_told_from_a_bounded_number_of_marks() {
         let config = CaptureConfig { sample_rate: 1_000.0, channels: 0, max_block: 64, patient: false };
         let (mut audio, captured) = capture(config);
-        let description = Description {
-            stream: StreamId::random(),
-            take: TakeId::random(),
-            host: identity::host(),
-            machine: identity::machine(),
-            sample_rate: config.sample_rate,
-            channels: config.channels,
-            max_block: config.max_block,
-            started_unix_nanos: 0,
-            started: HostNanos(0),
-            properties: Vec::new(),
-        };
+        let description = identity::new_take(StreamId::random(), &config);
         let mut take = Take::new(TakeConfig { description, parameters: Vec::new(), mode: SendMode::Live }, captured);
         let begin = HostNanos(1_000_000_000);
         let mut now = begin;

@@ -20,7 +20,7 @@ use send_learn_plugin::uplink::{StreamHandle, TakeConfig, Uplink};
 use send_learn_protocol::packet::hello::{Description, PropertyKey};
 use send_learn_protocol::record::EndReason;
 use send_learn_protocol::sender::SendMode;
-use send_learn_protocol::units::{HostNanos, StreamId, TakeId};
+use send_learn_protocol::units::StreamId;
 
 use progress::Progress;
 
@@ -151,18 +151,7 @@ fn watch_interrupts() -> Result<Arc<AtomicU32>> {
 fn describe(options: &Options, config: &CaptureConfig) -> Description {
     let file = options.wav.as_ref().or(options.midi.as_ref());
     let name = options.name.clone().or_else(|| Some(file?.file_stem()?.to_string_lossy().into_owned()));
-    let mut description = Description {
-        stream: StreamId::random(),
-        take: TakeId::random(),
-        host: identity::host(),
-        machine: identity::machine(),
-        sample_rate: config.sample_rate,
-        channels: config.channels,
-        max_block: config.max_block,
-        started_unix_nanos: 0,
-        started: HostNanos(0),
-        properties: Vec::new(),
-    };
+    let mut description = identity::new_take(StreamId::random(), config);
     description.set_property(PropertyKey::NAME, &name.unwrap_or_default());
     description.set_property(PropertyKey::HOST, "send-learn-send");
     description.set_property(PropertyKey::HOST_VERSION, env!("CARGO_PKG_VERSION"));
