@@ -4,18 +4,32 @@
 //! A [`Score`] is made of a take's tables once; [`Score::window`] cuts a sequence's [`Music`] out of it. `spec/dataset.md` has
 //! the definitions and their sources.
 
-use std::ops::Range;
+mod bars;
+mod beats;
+mod controls;
+mod events;
+mod key;
+mod lanes;
+mod measures;
+mod moment;
+mod notes;
+mod rhythm;
+mod score;
+mod tempo;
 
 use serde::Serialize;
 
-use crate::store::layout::{MidiRow, TransportRow};
+pub use key::{Key, Mode, key};
+pub use measures::Measures;
+pub use score::Score;
 
 /// A note.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Note {
     /// Where it begins, in samples; 0 in a [`Music`] for a note that was sounding before the window.
     pub onset: u64,
-    /// How long the key was down, in samples; cut at the window's end in a [`Music`].
+    /// How long the key was down, in samples; cut at the window's end in a [`Music`]. 0 in a held note that only the
+    /// sustain pedal lets sound.
     pub duration: u64,
     /// How long it sounded with the sustain pedal applied, in samples, at least `duration`; cut as that.
     pub sustained: u64,
@@ -23,7 +37,7 @@ pub struct Note {
     pub pitch: u8,
     /// MIDI velocity, 1 to 127.
     pub velocity: u8,
-    /// Release velocity, 0 to 127.
+    /// Release velocity, 0 to 127; 64 where none was stated, as MIDI 1.0 has it.
     pub release_velocity: u8,
     /// MIDI channel, 0 to 15.
     pub channel: u8,
@@ -56,7 +70,7 @@ pub struct Control {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ControlKind {
-    /// A controller, 0 to 127.
+    /// A controller, 0 to 119: those above are channel mode messages, which stand in [`Music::events`] alone.
     Controller,
     /// Pitch bend.
     PitchBend,
@@ -125,43 +139,33 @@ pub struct Music {
     pub meters: Vec<Meter>,
     /// Beats while the playhead rolled.
     pub beats: Vec<Beat>,
-    /// All MIDI messages in the window, as they were played.
+    /// All MIDI messages in the window, as they were played. CLAP's note expressions are none.
     pub events: Vec<Event>,
     /// The playhead at the begin in quarter notes, where the host gave it.
     pub ppq: Option<f64>,
-}
-
-/// The music of a take, made once.
-#[derive(Clone, Debug, Default)]
-pub struct Score {
-    whole: Music,
-}
-
-impl Score {
-    /// Reads the music out of a take's tables. `midi` and `transport` are in order of their samples, `sysex` is what `midi`
-    /// points into, `length` the take's samples. Rows that make no sense (a note-off without a note) are passed over.
-    pub fn new(midi: &[MidiRow], sysex: &[u8], transport: &[TransportRow], length: u64) -> Self {
-        let _ = (midi, sysex, transport, length);
-        Self::default()
-    }
-
-    /// The music of the whole take.
-    pub fn whole(&self) -> &Music {
-        &self.whole
-    }
-
-    /// The music of the samples in `range`, counted from its begin.
-    pub fn window(&self, range: Range<u64>) -> Music {
-        let _ = range;
-        Music::default()
-    }
 }
 
 impl Music {
     /// Adds another stream's music over the same window, as note source `track`: its notes, controls and events. Tempo,
     /// meter and beats are taken from it only where this one has none.
     pub fn merge(&mut self, other: Music, track: u16) {
-        let _ = (other, track);
+        let Music { notes, controls, tempos, meters, beats, events } = other;
+        self.notes.extend(notes.into_iter().map(|note| Note { track, ..note }));
+        self.controls.extend(controls.into_iter().map(|control| Control { track, ..control }));
+        self.events.extend(events.into_iter().map(|event| Event { track, ..event }));
+        // Stable: what falls on one sample stays in order of its sources.
+        self.notes.sort_by_key(|note| note.onset);
+        self.controls.sort_by_key(|control| control.sample);
+        self.events.sort_by_key(|event| event.sample);
+        fill(&mut self.tempos, tempos);
+        fill(&mut self.meters, meters);
+        fill(&mut self.beats, beats);
+    }
+}
+
+fn fill<T>(own: &mut Vec<T>, other: Vec<T>) {
+    if own.is_empty() {
+        *own = other;
     }
 }
 
