@@ -4,6 +4,8 @@
 //! time). The driver plans the shards, prepares sequences, writes each shard under a temporary name and renames it, goes on
 //! where an interrupted export stopped, and writes the manifest last.
 
+mod columns;
+
 use std::io;
 use std::path::{Path, PathBuf};
 
