@@ -30,6 +30,17 @@ pub(crate) enum Data<'a> {
     Uint8(Vec<u8>),
 }
 
+impl Data<'_> {
+    /// The values in little-endian bytes.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Float32(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+            Self::Int64(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+            Self::Uint8(values) => values.clone(),
+        }
+    }
+}
+
 /// An array of one sequence.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Array<'a> {
