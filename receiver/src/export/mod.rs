@@ -5,16 +5,23 @@
 //! where an interrupted export stopped, and writes the manifest last.
 
 mod card;
+mod columns;
 mod manifest;
 mod order;
+mod pytorch;
 mod run;
+mod safetensors;
 mod shards;
+mod tensorflow;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 pub use manifest::{Contents, ExportedFile, MANIFEST, Manifest, Skipped};
+pub use pytorch::Pytorch;
 pub use run::Request;
+pub use safetensors::Safetensors;
+pub use tensorflow::Tensorflow;
 
 use crate::sequences::{Reason, Sequence, Settings, Split};
 
