@@ -4,6 +4,13 @@
 //! time). The driver plans the shards, prepares sequences, writes each shard under a temporary name and renames it, goes on
 //! where an interrupted export stopped, and writes the manifest last.
 
+mod midi_audio;
+mod smf;
+mod tokens;
+
+pub use midi_audio::MidiAudio;
+pub use tokens::{Tokens, tokenizer, vocabulary};
+
 use std::io;
 use std::path::{Path, PathBuf};
 
