@@ -3,6 +3,8 @@
 //! The order of its steps is part of the definition: rounding to the file's finest beat, moving meters to bar lines, rounding
 //! to the beat of each meter, then choosing the nearest duration, velocity and tempo that has a token.
 
+use std::collections::BTreeMap;
+
 use super::vocabulary::{DRUMS, POSITIONS, durations, meters, tempos, velocities};
 use crate::export::smf::{Grid, MidiFile, Track};
 
@@ -195,42 +197,31 @@ fn parts(tracks: &[Track]) -> Vec<Part> {
             None => parts.push(part),
         }
     }
-    parts.retain(|part| !part.notes.is_empty());
     parts
 }
 
-/// What a track plays, by program, as symusic reads it: a note belongs to the program at its end, and a release ends the
-/// earliest strike of its key. A program that plays no note counts too, for the order, if its channel has controls.
+/// What a track plays, by program: a note belongs to the program at its begin, and a release ends the earliest strike of its
+/// key, as symusic 0.6 reads files. Every note of ours has an end.
 fn read(track: &Track) -> Vec<Part> {
-    let mut parts: Vec<(Part, bool)> = Vec::new();
+    let mut parts: BTreeMap<i16, Vec<Note>> = BTreeMap::new();
+    let mut sounding: Vec<(i16, Note)> = Vec::new();
     let mut program = 0;
-    let mut controls = false;
-    let mut sounding: Vec<Note> = Vec::new();
     for message in &track.messages {
         let tick = message.tick as u32;
         match *message.bytes {
-            [0x90..=0x9F, pitch, velocity @ 1..=127] => sounding.push(Note { tick, pitch, duration: 0, velocity }),
+            [status @ 0x90..=0x9F, pitch, velocity @ 1..=127] => {
+                let part = if status & 0x0F == DRUM_CHANNEL { DRUMS } else { program };
+                sounding.push((part, Note { tick, pitch, duration: 0, velocity }));
+            }
             [0x80..=0x9F, pitch, _] => {
-                let index = parts.iter().position(|(part, _)| part.program == program).unwrap_or_else(|| {
-                    parts.push((Part { program, notes: Vec::new() }, controls));
-                    parts.len() - 1
-                });
-                let first = sounding.iter().position(|note| note.pitch == pitch);
-                if let Some(first) = first.filter(|&first| sounding[first].tick < tick) {
-                    let note = sounding.remove(first);
-                    parts[index].0.notes.push(Note { duration: tick - note.tick, ..note });
+                if let Some(first) = sounding.iter().position(|(_, note)| note.pitch == pitch) {
+                    let (part, note) = sounding.remove(first);
+                    parts.entry(part).or_default().push(Note { duration: tick - note.tick, ..note });
                 }
             }
             [0xC0..=0xCF, number] => program = i16::from(number),
-            [0xB0..=0xBF, ..] | [0xE0..=0xEF, ..] => match parts.iter_mut().find(|(part, _)| part.program == program) {
-                Some((_, counts)) => *counts = true,
-                None => controls = true,
-            },
             _ => {}
         }
     }
-    parts.retain(|(part, counts)| *counts || !part.notes.is_empty());
-    parts.sort_by_key(|(part, _)| part.program);
-    let drums = track.messages.iter().any(|message| message.bytes[0] == 0x90 | DRUM_CHANNEL);
-    parts.into_iter().map(|(part, _)| Part { program: if drums { DRUMS } else { part.program }, ..part }).collect()
+    parts.into_iter().map(|(program, notes)| Part { program, notes }).collect()
 }
