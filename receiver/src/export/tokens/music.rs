@@ -84,7 +84,7 @@ impl Quantized {
         let tempos = file.tempos.iter().map(|&(tick, micros)| (sections.nearest(round(tick)), nearest_tempo(micros)));
         let mut parts = parts(&file.tracks);
         for part in &mut parts {
-            part.quantize(&round, &sections);
+            part.quantize(round, &sections);
         }
         Self { per_quarter, tempos: changes(tempos.collect()), meters, parts }
     }
