@@ -21,6 +21,7 @@ pub mod recorder;
 pub mod sequences;
 pub mod server;
 pub mod socket;
+pub mod source;
 pub mod store;
 pub mod take;
 pub mod tap;

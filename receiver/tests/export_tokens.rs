@@ -7,10 +7,8 @@ mod played;
 #[path = "common/sequences.rs"]
 mod sequences;
 
-use std::fs;
-
 use played::{Dice, export, noise, python, tune, tunes, window};
-use send_learn::export::{MidiAudio, Tokens, tokenizer, vocabulary};
+use send_learn::export::{MidiAudio, Tokens};
 use send_learn::music::{Meter, Music, Tempo};
 use send_learn::sequences::{Sequence, Split};
 use sequences::sequence;
@@ -22,8 +20,6 @@ fn compare(sequences: &[Sequence]) {
     let folder = tempfile::tempdir().expect("a folder");
     export(&MidiAudio, sequences, folder.path());
     export(&Tokens, sequences, folder.path());
-    fs::write(folder.path().join("tokenizer.json"), tokenizer()).expect("the settings are written");
-    fs::write(folder.path().join("vocabulary.txt"), vocabulary().join("\n")).expect("the vocabulary is written");
     python("miditok_reference.py", folder.path());
 }
 

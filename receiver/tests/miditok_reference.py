@@ -1,7 +1,6 @@
 """Tokenizes the MIDI files of an export with MidiTok, and compares the ids with those of an export `tokens`.
 
-Usage: miditok_reference.py FOLDER. FOLDER has the files of both exports, tokenizer.json and vocabulary.txt. Exit status 77:
-MidiTok is missing.
+Usage: miditok_reference.py FOLDER. FOLDER has the files of both exports. Exit status 77: MidiTok is missing.
 """
 
 import json
@@ -18,7 +17,7 @@ except ImportError as error:
 def main(root):
     tokenizer = miditok.REMI(params=root / "tokenizer.json")
     names = sorted(tokenizer.vocab, key=tokenizer.vocab.get)
-    assert names == (root / "vocabulary.txt").read_text().split("\n"), "another vocabulary"
+    assert names == json.loads((root / "vocabulary.json").read_text()), "another vocabulary"
     files, tokens, kinds = 0, 0, set()
     for list_of_ids in root.glob("*.jsonl"):
         for line in list_of_ids.open(encoding="utf-8"):

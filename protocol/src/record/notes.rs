@@ -21,13 +21,17 @@ pub enum MarkerKind {
     BypassOn = 4,
     /// Bypass went off.
     BypassOff = 5,
+    /// What follows is private: it must not leave the recording.
+    PrivateOn = 6,
+    /// What follows is no longer private.
+    PrivateOff = 7,
     /// A kind that this version does not know.
     Other = 255,
 }
 
 impl MarkerKind {
     fn from_wire(code: u8) -> Self {
-        [Self::Text, Self::Locate, Self::Loop, Self::BypassOn, Self::BypassOff]
+        [Self::Text, Self::Locate, Self::Loop, Self::BypassOn, Self::BypassOff, Self::PrivateOn, Self::PrivateOff]
             .into_iter()
             .find(|kind| *kind as u8 == code)
             .unwrap_or(Self::Other)

@@ -24,7 +24,7 @@ struct Info {
 }
 
 pub(super) fn run(path: &Path, json: bool) -> anyhow::Result<ExitCode> {
-    let files = super::recordings(path)?;
+    let files = send_learn::source::files(path)?;
     let mut out = io::stdout().lock();
     let mut infos = Vec::new();
     let mut code = ExitCode::SUCCESS;

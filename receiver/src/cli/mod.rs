@@ -7,10 +7,10 @@ mod table;
 mod verify;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 
 /// Records what the Send Learn plugin sends, and looks into recordings.
@@ -79,48 +79,4 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Verify { path } => verify::run(&path),
         Command::List { data } => list::run(&data.path()?),
     }
-}
-
-/// The recordings that `path` names: itself, or the files of a take's folder or of all takes of a data folder. Files that
-/// are still being written come with them.
-fn recordings(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    if !path.is_dir() {
-        if !path.exists() {
-            bail!("{} does not exist", path.display());
-        }
-        return Ok(vec![path.to_owned()]);
-    }
-    let mut found = Vec::new();
-    for folder in take_folders(path)? {
-        found.extend(files_of(&folder)?);
-    }
-    if found.is_empty() {
-        bail!("{} holds no recording", path.display());
-    }
-    Ok(found)
-}
-
-/// The take's folder that `path` is, or those below it.
-fn take_folders(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let unreadable = || format!("cannot read {}", path.display());
-    if path.join(send_learn::take::TAKE_FILE).is_file() || !files_of(path)?.is_empty() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let mut folders = send_learn::take::folders(path).with_context(unreadable)?;
-    // A single day's folder.
-    for item in std::fs::read_dir(path).with_context(unreadable)?.flatten() {
-        if item.path().join(send_learn::take::TAKE_FILE).is_file() {
-            folders.push(item.path());
-        }
-    }
-    folders.sort_unstable();
-    Ok(folders)
-}
-
-fn files_of(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let items = std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
-    let named = |path: &PathBuf| path.to_str().is_some_and(|name| name.ends_with(".h5") || name.ends_with(".h5.part"));
-    let mut files: Vec<PathBuf> = items.flatten().map(|item| item.path()).filter(|path| path.is_file() && named(path)).collect();
-    files.sort_unstable();
-    Ok(files)
 }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use send_learn::store::verify::verify;
 
 pub(super) fn run(path: &Path) -> anyhow::Result<ExitCode> {
-    let files = super::recordings(path)?;
+    let files = send_learn::source::files(path)?;
     let mut out = io::stdout().lock();
     let mut bad = 0;
     for file in &files {

@@ -4,17 +4,24 @@
 //! time). The driver plans the shards, prepares sequences, writes each shard under a temporary name and renames it, goes on
 //! where an interrupted export stopped, and writes the manifest last.
 
+mod card;
+mod manifest;
 mod midi_audio;
+mod order;
+mod run;
+mod shards;
 mod smf;
 mod tokens;
-
-pub use midi_audio::MidiAudio;
-pub use tokens::{Tokens, tokenizer, vocabulary};
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::sequences::{Sequence, Settings, Split};
+pub use manifest::{Contents, ExportedFile, MANIFEST, Manifest, Skipped};
+pub use midi_audio::MidiAudio;
+pub use run::Request;
+pub use tokens::Tokens;
+
+use crate::sequences::{Reason, Sequence, Settings, Split};
 
 /// Why an export failed.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +43,41 @@ pub enum ExportError {
         /// What it said.
         why: String,
     },
+    /// There is no sequence to export.
+    #[error("there is no sequence to export{why}", why = nothing(left_out))]
+    Nothing {
+        /// Windows that were left out, by reason.
+        left_out: Vec<(Reason, u64)>,
+    },
+    /// Something else is in the folder.
+    #[error(
+        "{out} holds something else: another export, one of other recordings or settings, or files of yours. Choose another folder \
+         with --out, or remove it.",
+        out = out.display()
+    )]
+    Occupied {
+        /// The folder.
+        out: PathBuf,
+    },
+}
+
+impl From<io::Error> for ExportError {
+    /// No thread can be made, or no memory had.
+    fn from(source: io::Error) -> Self {
+        Self::Write { path: PathBuf::new(), source }
+    }
+}
+
+/// Why nothing is left, in words.
+fn nothing(left_out: &[(Reason, u64)]) -> String {
+    let mut words: Vec<String> = left_out.iter().map(|(reason, count)| format!("{count} left out: {}", reason.words())).collect();
+    if words.is_empty() {
+        words.push("no take was found".to_owned());
+    }
+    if left_out.iter().any(|(reason, _)| *reason == Reason::Consent) {
+        words.push("if these recordings are your own, say --own".to_owned());
+    }
+    format!(" ({})", words.join("; "))
 }
 
 /// How an export is divided into files.
@@ -94,6 +136,12 @@ pub trait Format: Sync {
     /// # Errors
     /// [`ExportError`].
     fn shard(&self, plan: &ShardPlan) -> Result<Self::Shard, ExportError>;
+
+    /// Further files of the whole export, by name: a feature specification, a tokenizer.
+    fn companions(&self, settings: &Settings) -> Vec<(String, Vec<u8>)> {
+        let _ = settings;
+        Vec::new()
+    }
 }
 
 /// A file of an export that is being written.

@@ -127,6 +127,8 @@ pub struct Music {
     pub beats: Vec<Beat>,
     /// All MIDI messages in the window, as they were played.
     pub events: Vec<Event>,
+    /// The playhead at the begin in quarter notes, where the host gave it.
+    pub ppq: Option<f64>,
 }
 
 /// The music of a take, made once.
@@ -161,4 +163,44 @@ impl Music {
     pub fn merge(&mut self, other: Music, track: u16) {
         let _ = (other, track);
     }
+}
+
+impl Music {
+    /// The same music counted in samples of another rate, `factor` times as many per second.
+    #[must_use]
+    pub fn at_rate(mut self, factor: f64) -> Self {
+        if factor == 1.0 {
+            return self;
+        }
+        let scale = |sample: &mut u64| *sample = (*sample as f64 * factor).round() as u64;
+        for note in &mut self.notes {
+            [&mut note.onset, &mut note.duration, &mut note.sustained].into_iter().for_each(scale);
+        }
+        self.controls.iter_mut().for_each(|control| scale(&mut control.sample));
+        self.tempos.iter_mut().for_each(|tempo| scale(&mut tempo.sample));
+        self.meters.iter_mut().for_each(|meter| scale(&mut meter.sample));
+        self.beats.iter_mut().for_each(|beat| scale(&mut beat.sample));
+        self.events.iter_mut().for_each(|event| scale(&mut event.sample));
+        self
+    }
+}
+
+pub struct Measures {
+    pub max_polyphony: u32,
+}
+impl Measures {
+    pub fn of(_: &Music, _: u64, _: f64) -> Self {
+        Self { max_polyphony: 0 }
+    }
+}
+pub struct Key {
+    pub score: f64,
+}
+impl std::fmt::Display for Key {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        Ok(())
+    }
+}
+pub fn key(_: &[Note]) -> Option<Key> {
+    None
 }

@@ -1,10 +1,23 @@
 //! Sequences: windows of takes, cut on the common timeline, with everything that a model is given of them.
+//!
+//! A [`Plan`] says which there are: a profile of each take is read (`profile`), takes that were played together or repeat one
+//! another become performances (`performance`, `duplicates`), each on one side of the training, and windows are cut
+//! where one clock or playhead says that samples belong together (`placement`). A [`Workshop`] makes the sequences.
+//! `spec/dataset.md` has the rules.
 
 mod about;
+mod duplicates;
+mod performance;
+mod placement;
+mod plan;
+mod prepare;
+mod profile;
 mod settings;
 
 pub use about::{About, NoteSource, Split};
-pub use settings::Settings;
+pub use plan::{Plan, Planned, Reason};
+pub use prepare::{PrepareError, Workshop};
+pub use settings::{Settings, SettingsError};
 
 use crate::features::Features;
 use crate::music::Music;

@@ -50,3 +50,49 @@ impl Default for Settings {
         }
     }
 }
+
+/// Why settings cannot be used.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("the setting `{name}` is {value}; it must be {allowed}")]
+pub struct SettingsError {
+    name: &'static str,
+    value: f64,
+    allowed: &'static str,
+}
+
+impl Settings {
+    /// Checks what the features do not check themselves.
+    ///
+    /// # Errors
+    /// [`SettingsError`] names the first setting that is out of its range.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        let ensure = |fits, name, value, allowed| if fits { Ok(()) } else { Err(SettingsError { name, value, allowed }) };
+        ensure((0.1..=3600.0).contains(&self.sequence_length), "sequence_length", self.sequence_length, "0.1 to 3,600 s")?;
+        let overlap = (0.0..=self.sequence_length * 0.99).contains(&self.overlap);
+        ensure(overlap, "overlap", self.overlap, "0 s to 99 % of sequence_length")?;
+        ensure((0.0..=1.0).contains(&self.validation), "validation", self.validation, "0 to 1")?;
+        ensure((0.0..=1.0 - self.validation).contains(&self.test), "test", self.test, "0 to 1, less validation")
+    }
+
+    /// Samples of a sequence at `sample_rate`.
+    pub fn frames(&self, sample_rate: f64) -> u64 {
+        (self.sequence_length * sample_rate).round().max(1.0) as u64
+    }
+
+    /// Samples from one sequence to the next at `sample_rate`.
+    pub fn step(&self, sample_rate: f64) -> u64 {
+        ((self.sequence_length - self.overlap) * sample_rate).round().max(1.0) as u64
+    }
+
+    /// The settings of the features at `sample_rate`.
+    pub fn features(&self, sample_rate: f64) -> crate::features::Settings {
+        crate::features::Settings {
+            sample_rate,
+            n_fft: self.n_fft,
+            hop_length: self.hop_length,
+            n_mels: self.n_mels,
+            mfcc_n: self.mfcc_n,
+            chroma_n: self.chroma_n,
+        }
+    }
+}

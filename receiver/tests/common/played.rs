@@ -170,7 +170,7 @@ fn beat(sample: u64, n: u16) -> Beat {
     Beat { sample, ppq: f64::from(n), bar: i32::from(n / 4) - 1, beat: n % 4 }
 }
 
-/// Writes `sequences` as the driver does: a file or folder for each split.
+/// Writes `sequences` as the driver does: a file or folder for each split, and what goes with all of them.
 pub fn export<F: Format>(format: &F, sequences: &[Sequence], folder: &Path) {
     for split in Split::ALL {
         let of_split: Vec<&Sequence> = sequences.iter().filter(|sequence| sequence.about.split == split).collect();
@@ -186,6 +186,9 @@ pub fn export<F: Format>(format: &F, sequences: &[Sequence], folder: &Path) {
             shard.add(format.encode(sequence, &plan).expect("a sequence is encoded")).expect("a sequence is written");
         }
         shard.finish().expect("a shard is finished");
+    }
+    for (name, bytes) in format.companions(&Settings::default()) {
+        fs::write(folder.join(name), bytes).expect("a companion is written");
     }
 }
 

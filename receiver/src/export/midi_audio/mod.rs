@@ -5,7 +5,7 @@ mod flac;
 mod listing;
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use listing::{Entry, MAESTRO_HEADER};
@@ -67,11 +67,7 @@ impl Format for MidiAudio {
 
     fn shard(&self, plan: &ShardPlan) -> Result<Folder, ExportError> {
         let path = plan.path.clone();
-        // What an interrupted export left here is of no use.
-        match fs::remove_dir_all(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(write_error(&path)(error)),
-            _ => fs::create_dir_all(&path).map_err(write_error(&path))?,
-        }
+        fs::create_dir(&path).map_err(write_error(&path))?;
         let metadata = Listing::create(path.join("metadata.jsonl"))?;
         let mut maestro = Listing::create(path.join("maestro.csv"))?;
         maestro.line(MAESTRO_HEADER)?;

@@ -12,12 +12,11 @@ use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::smf::MidiFile;
 use super::{ExportError, Format, Layout, Shard, ShardPlan, write_error};
-use crate::sequences::{Sequence, Split};
-
-pub use vocabulary::{tokenizer, vocabulary};
+use crate::sequences::{Sequence, Settings, Split};
 
 /// The format `tokens`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -72,6 +71,12 @@ impl Format for Tokens {
         let path = plan.path.clone();
         let file = File::create(&path).map_err(write_error(&path))?;
         Ok(Lines { path, file: BufWriter::new(file) })
+    }
+
+    /// `tokenizer.json` is MidiTok's description of the tokenizer, `vocabulary.json` the list of all tokens by id.
+    fn companions(&self, _settings: &Settings) -> Vec<(String, Vec<u8>)> {
+        let file = |name: &str, json: Value| (name.to_owned(), format!("{json:#}\n").into_bytes());
+        vec![file("tokenizer.json", vocabulary::tokenizer()), file("vocabulary.json", vocabulary::names().into())]
     }
 }
 

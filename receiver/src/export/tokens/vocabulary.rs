@@ -97,7 +97,7 @@ pub(super) fn meters() -> impl Iterator<Item = (u8, u8)> {
 }
 
 /// All tokens as MidiTok writes them, in the order of their ids.
-pub fn vocabulary() -> Vec<String> {
+pub(super) fn names() -> Vec<String> {
     let mut tokens: Vec<String> = SPECIAL.map(String::from).into();
     tokens.push("Bar_None".into());
     tokens.extend((0..128).map(|key| format!("Pitch_{key}")));
@@ -110,15 +110,15 @@ pub fn vocabulary() -> Vec<String> {
     tokens
 }
 
-/// `tokenizer.json`: with it, `miditok.REMI(params="tokenizer.json")` is the tokenizer that made the ids.
-pub fn tokenizer() -> String {
+/// Settings for MidiTok: with them in `tokenizer.json`, `miditok.REMI(params="tokenizer.json")` makes the same ids.
+pub(super) fn tokenizer() -> Value {
     let numbers = |last: u8| (1..=last).collect::<Vec<_>>();
     let meters: serde_json::Map<String, Value> =
         METERS.iter().map(|&(denominator, most)| (denominator.to_string(), json!(numbers(most)))).collect();
     let durations: serde_json::Map<String, Value> =
         DURATIONS.iter().map(|(begin, end, steps)| (format!("{begin}_{end}"), json!(steps))).collect();
     let programs: Vec<i16> = (0..128).chain([DRUMS]).collect();
-    let settings = json!({
+    json!({
         "tokenization": "REMI",
         "miditok_version": "3.1.0",
         "config": {
@@ -151,8 +151,7 @@ pub fn tokenizer() -> String {
             "delete_equal_successive_time_sig_changes": true,
             "additional_params": { "max_bar_embedding": null, "use_bar_end_tokens": false, "add_trailing_bars": false },
         },
-    });
-    format!("{settings:#}\n")
+    })
 }
 
 #[cfg(test)]
@@ -161,7 +160,7 @@ mod tests {
 
     #[test]
     fn ids_count_in_the_order_of_the_vocabulary() {
-        let vocabulary = vocabulary();
+        let vocabulary = names();
         let named = [
             (Token::Bar, "Bar_None"),
             (Token::Pitch(127), "Pitch_127"),

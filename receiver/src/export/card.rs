@@ -1,0 +1,116 @@
+//! The dataset card: what an export is, for people, in Markdown with the head that dataset hubs read.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use super::Manifest;
+use crate::sequences::Split;
+
+/// The card of an export, `README.md` beside its files.
+pub(super) fn card(manifest: &Manifest) -> String {
+    let mut text = String::new();
+    // Writing to a string does not fail.
+    let _ = write(&mut text, manifest);
+    text
+}
+
+fn write(out: &mut String, manifest: &Manifest) -> std::fmt::Result {
+    let Manifest { contents, settings, .. } = manifest;
+    let hours = contents.seconds.values().sum::<f64>() / 3600.0;
+    writeln!(out, "---\npretty_name: Send Learn recordings, {}", manifest.export)?;
+    match contents.licences.keys().filter(|licence| !licence.is_empty()).collect::<Vec<_>>()[..] {
+        [only] if contents.licences.len() == 1 => writeln!(out, "license: {}", quoted(&only.to_lowercase()))?,
+        _ => writeln!(out, "license: other")?,
+    }
+    writeln!(out, "tags:\n- music\n- audio\n- midi\n---\n")?;
+    writeln!(out, "# Music recorded with Send Learn\n")?;
+    writeln!(out, "Exported as `{}` by Send Learn {}.\n", manifest.export, manifest.writer_version)?;
+
+    writeln!(out, "## What is in it\n")?;
+    writeln!(
+        out,
+        "{} sequences of {} s, {hours:.2} hours of sound (overlaps of {} s count each time), {} notes, {} MIDI events.\n",
+        contents.total(),
+        settings.sequence_length,
+        settings.overlap,
+        contents.notes,
+        contents.midi_events
+    )?;
+    writeln!(out, "| split | performances | sequences | hours |\n| --- | --- | --- | --- |")?;
+    for split in Split::ALL {
+        let count = |counts: &BTreeMap<Split, u64>| counts.get(&split).copied().unwrap_or_default();
+        let hours = contents.seconds.get(&split).copied().unwrap_or_default() / 3600.0;
+        writeln!(out, "| {} | {} | {} | {hours:.2} |", split.name(), count(&manifest.performances), count(&contents.sequences))?;
+    }
+    writeln!(
+        out,
+        "\nSplits go by performance (takes that were played together, or that repeat one another), never by sequence; the seed was {}. \
+         {} takes repeat another one and stand on its side.\n",
+        settings.seed, manifest.repeated_takes
+    )?;
+    table(out, "Tracks", "sequences", &contents.tracks)?;
+    table(out, "Keys, as estimated from the notes", "sequences", &contents.keys)?;
+    table(out, "Sample rates, Hz", "sequences", &contents.sample_rates)?;
+    if let Some((slowest, fastest)) = contents.tempo {
+        writeln!(out, "Tempo: {slowest:.1} to {fastest:.1} quarter notes per minute.\n")?;
+    }
+
+    writeln!(out, "## Whose it is\n")?;
+    table(out, "Contributor", "sequences", &contents.contributors)?;
+    table(out, "Licence", "sequences", &contents.licences)?;
+    table(out, "Consent, in the words that were shown", "sequences", &contents.consents)?;
+    if contents.consents.contains_key("") {
+        writeln!(out, "Sequences without stated consent are here because the person who exported called them their own.\n")?;
+    }
+
+    writeln!(out, "## What is not in it\n")?;
+    if manifest.left_out.is_empty() && contents.skipped.is_empty() && manifest.broken.is_empty() {
+        writeln!(out, "No window was left out.\n")?;
+    } else {
+        let left_out = manifest.left_out.iter().map(|(reason, count)| (reason.words().to_owned(), *count)).collect();
+        table(out, "Windows left out", "how many", &left_out)?;
+        for (title, list) in [
+            ("Sequences that could not be made", contents.skipped.iter().map(|skipped| &skipped.why).collect::<Vec<_>>()),
+            ("Recordings that could not be read", manifest.broken.iter().collect()),
+        ] {
+            if !list.is_empty() {
+                writeln!(out, "{title}:\n")?;
+                list.iter().try_for_each(|why| writeln!(out, "- {why}"))?;
+                writeln!(out)?;
+            }
+        }
+    }
+
+    writeln!(out, "## How it was made\n")?;
+    writeln!(
+        out,
+        "A plugin on the tracks of a DAW recorded audio, MIDI and transport, each with its sample. Windows were cut from gapless stretches, \
+         with at least {} MIDI events. Features: {} MFCC, {} chroma, {} mel bands, frames of {} samples each {} samples, by the definitions of \
+         librosa 0.11.\n",
+        settings.min_midi_events, settings.mfcc_n, settings.chroma_n, settings.n_mels, settings.n_fft, settings.hop_length
+    )?;
+    table(out, "Notes were aligned with the audio by", "sources", &contents.alignments)?;
+    writeln!(
+        out,
+        "The largest uncertainty of an alignment is {:.1} ms. `manifest.json` has all settings and the checksum of every file.",
+        contents.worst_uncertainty_seconds * 1e3
+    )
+}
+
+fn table(out: &mut String, title: &str, unit: &str, counts: &BTreeMap<String, u64>) -> std::fmt::Result {
+    if counts.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "| {title} | {unit} |\n| --- | --- |")?;
+    for (name, count) in counts {
+        let name = if name.is_empty() { "(not stated)" } else { name };
+        // What people typed must not break the table.
+        writeln!(out, "| {} | {count} |", name.replace('|', "\\|").replace(['\n', '\r'], " "))?;
+    }
+    writeln!(out)
+}
+
+/// A YAML string.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace(['\n', '\r'], " "))
+}

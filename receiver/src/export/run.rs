@@ -1,0 +1,243 @@
+//! The way of every export: shards are planned, sequences made on all cores, files written one after another under temporary names,
+//! and the manifest last. What an interrupted export has finished stays.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::manifest::{Contents, ExportedFile, MANIFEST, Manifest, Skipped, describe, hexadecimal};
+use super::order::in_order;
+use super::shards::{Job, divide};
+use super::{ExportError, Format, Shard, ShardPlan, card, write_error};
+use crate::journal::sync_folder;
+use crate::sequences::{Plan, PrepareError, Settings, Workshop};
+use crate::source::Sources;
+
+/// The folder within an export for what is unfinished; it goes when the manifest has come.
+const UNFINISHED: &str = ".unfinished";
+
+/// What to export, and where to.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// The recordings.
+    pub sources: &'a Sources,
+    /// What was planned from them.
+    pub plan: &'a Plan,
+    /// With which settings.
+    pub settings: &'a Settings,
+    /// The folder to make.
+    pub out: &'a Path,
+    /// Whether samples go along in formats where that is a choice.
+    pub audio: bool,
+    /// About how large a file may become, in bytes.
+    pub file_limit: u64,
+    /// Threads that make sequences.
+    pub threads: usize,
+}
+
+/// What a finished file holds: its record in [`UNFINISHED`].
+#[derive(Serialize, Deserialize)]
+struct Done {
+    contents: Contents,
+    files: Vec<ExportedFile>,
+}
+
+/// Exports in `format`; `progress` hears how many sequences are done.
+///
+/// # Errors
+/// [`ExportError`]. What was finished is kept, and the same call goes on there.
+pub(super) fn run<F: Format>(format: &F, request: &Request<'_>, progress: &dyn Fn(u64)) -> Result<Manifest, ExportError> {
+    let Request { plan, settings, out, .. } = request;
+    if plan.sequences.is_empty() {
+        return Err(ExportError::Nothing { left_out: plan.left_out.iter().map(|(reason, count)| (*reason, *count)).collect() });
+    }
+    let digest = plan_digest(F::NAME, request);
+    if let Some(manifest) = finished(out, &digest)? {
+        progress(plan.sequences.len() as u64);
+        return Ok(manifest);
+    }
+    let unfinished = claim(out, &digest)?;
+    let workshop = Workshop::new(request.sources, settings);
+    let (mut contents, mut files) = (Contents::default(), Vec::new());
+    let mut before = 0;
+    for job in divide(format, request) {
+        let record = unfinished.join(format!("{}.json", job.name));
+        let done = match earlier(&record, out) {
+            Some(done) => done,
+            None => {
+                let done = write(format, request, &workshop, &job, &unfinished, &|count| progress(before + count))?;
+                save(&record, &done)?;
+                done
+            }
+        };
+        before += job.sequences.len() as u64;
+        progress(before);
+        contents.add(&done.contents);
+        files.extend(done.files);
+    }
+    let mut manifest = Manifest {
+        format: "send-learn-dataset".to_owned(),
+        version: 1,
+        export: F::NAME.to_owned(),
+        writer_version: env!("CARGO_PKG_VERSION").to_owned(),
+        plan: digest,
+        settings: (*settings).clone(),
+        audio: request.audio,
+        contents,
+        performances: plan.performances.clone(),
+        repeated_takes: plan.repeated_takes,
+        left_out: plan.left_out.clone(),
+        broken: request.sources.broken.iter().chain(&plan.broken).map(ToString::to_string).collect(),
+        files,
+    };
+    for (name, bytes) in
+        format.companions(settings).into_iter().chain([("README.md".to_owned(), card::card(&manifest).into_bytes())])
+    {
+        let path = out.join(&name);
+        fs::write(&path, bytes).map_err(write_error(&path))?;
+        manifest.files.extend(describe(&path, &name).map_err(write_error(&path))?);
+    }
+    save(&out.join(MANIFEST), &manifest)?;
+    fs::remove_dir_all(&unfinished).map_err(write_error(&unfinished))?;
+    Ok(manifest)
+}
+
+/// One file: sequences are made on all cores and written in order.
+fn write<F: Format>(
+    format: &F,
+    request: &Request<'_>,
+    workshop: &Workshop<'_>,
+    job: &Job<'_>,
+    unfinished: &Path,
+    progress: &dyn Fn(u64),
+) -> Result<Done, ExportError> {
+    let plan = ShardPlan {
+        path: unfinished.join(&job.name),
+        name: job.name.clone(),
+        split: job.split,
+        sequences: job.sequences.len(),
+        settings: request.settings.clone(),
+        audio: request.audio,
+    };
+    remove(&plan.path).map_err(write_error(&plan.path))?;
+    let contents = fill(format, request.threads, workshop, job, &plan, progress).inspect_err(|_| {
+        // Half a file helps nobody, and on a full disk it is in the way.
+        let _ = remove(&plan.path);
+    })?;
+    let path = request.out.join(&job.name);
+    let publish = || {
+        remove(&path)?;
+        fs::rename(&plan.path, &path)?;
+        sync(&path)?;
+        sync_folder(request.out)?;
+        describe(&path, &job.name)
+    };
+    Ok(Done { contents, files: publish().map_err(write_error(&path))? })
+}
+
+/// Writes the sequences of a file that is not yet published.
+fn fill<F: Format>(
+    format: &F,
+    threads: usize,
+    workshop: &Workshop<'_>,
+    job: &Job<'_>,
+    plan: &ShardPlan,
+    progress: &dyn Fn(u64),
+) -> Result<Contents, ExportError> {
+    let mut contents = Contents::default();
+    let mut shard = format.shard(plan)?;
+    let make = |item: usize| {
+        let sequence = workshop.prepare(job.sequences[item]).map_err(|error: PrepareError| error.to_string())?;
+        let item = format.encode(&sequence, plan).map_err(|error| format!("{}: {error}", sequence.about.id))?;
+        Ok::<_, String>((sequence.about, item))
+    };
+    in_order(job.sequences.len(), threads, make, |number, made| {
+        match made {
+            Ok((about, item)) => {
+                shard.add(item)?;
+                contents.count(&about);
+            }
+            Err(why) => contents.skipped.push(Skipped { why }),
+        }
+        progress(number as u64 + 1);
+        Ok::<_, ExportError>(())
+    })?;
+    shard.finish()?;
+    Ok(contents)
+}
+
+/// The manifest of an export that is complete; none where there is still something to do.
+fn finished(out: &Path, digest: &str) -> Result<Option<Manifest>, ExportError> {
+    let path = out.join(MANIFEST);
+    match fs::read(&path) {
+        Err(_) => Ok(None),
+        Ok(bytes) => match serde_json::from_slice::<Manifest>(&bytes) {
+            Ok(manifest) if manifest.plan == digest => Ok(Some(manifest)),
+            _ => Err(ExportError::Occupied { out: out.to_owned() }),
+        },
+    }
+}
+
+/// Makes the folder, or takes up the one that an interrupted export of the same plan left.
+fn claim(out: &Path, digest: &str) -> Result<PathBuf, ExportError> {
+    let unfinished = out.join(UNFINISHED);
+    let stamp = unfinished.join("plan");
+    let empty = fs::read_dir(out).map_or(true, |mut items| items.next().is_none());
+    if empty {
+        fs::create_dir_all(&unfinished).map_err(write_error(&unfinished))?;
+        fs::write(&stamp, digest).map_err(write_error(&stamp))?;
+    } else if fs::read_to_string(&stamp).is_ok_and(|there| there != digest) || !stamp.exists() {
+        return Err(ExportError::Occupied { out: out.to_owned() });
+    }
+    Ok(unfinished)
+}
+
+/// What an interrupted export finished, if all its files are as they were.
+fn earlier(record: &Path, out: &Path) -> Option<Done> {
+    let done: Done = serde_json::from_slice(&fs::read(record).ok()?).ok()?;
+    let is_there = |file: &ExportedFile| fs::metadata(out.join(&file.name)).is_ok_and(|found| found.len() == file.bytes);
+    done.files.iter().all(is_there).then_some(done)
+}
+
+/// Writes JSON whole or not at all.
+fn save(path: &Path, value: &impl Serialize) -> Result<(), ExportError> {
+    let new = path.with_extension("json.new");
+    let save = || {
+        let mut file = File::create(&new)?;
+        file.write_all(&serde_json::to_vec_pretty(value)?)?;
+        file.sync_all()?;
+        fs::rename(&new, path)
+    };
+    save().map_err(write_error(path))
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(_) => Ok(()),
+    }
+}
+
+/// Syncs a file, or all files of a folder.
+fn sync(path: &Path) -> io::Result<()> {
+    if !path.is_dir() {
+        return File::open(path)?.sync_all();
+    }
+    fs::read_dir(path)?.try_for_each(|item| sync(&item?.path()))?;
+    sync_folder(path)
+}
+
+/// SHA-256 over all that decides what the files hold.
+fn plan_digest(format: &str, request: &Request<'_>) -> String {
+    let mut hasher = Sha256::new();
+    let settings = serde_json::to_string(request.settings).unwrap_or_default();
+    hasher.update(format!("{format} {} {settings} {} {}\n", env!("CARGO_PKG_VERSION"), request.audio, request.file_limit));
+    for planned in &request.plan.sequences {
+        hasher.update(planned.identity(request.sources));
+    }
+    hexadecimal(&hasher.finalize())
+}

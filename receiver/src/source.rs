@@ -1,0 +1,189 @@
+//! Recordings as they are read back: which files there are, and all parts of a take as one.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use crate::store::layout::{MidiRow, Row};
+use crate::store::{Recording, StoreError, Summary};
+use crate::take::{TAKE_FILE, folders};
+
+/// Why there is nothing to read at a path.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// Nothing is there.
+    #[error("{path} does not exist", path = path.display())]
+    Missing {
+        /// What was asked for.
+        path: PathBuf,
+    },
+    /// A folder without recordings.
+    #[error("{path} holds no recording", path = path.display())]
+    Empty {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The operating system refused.
+    #[error("cannot read {path}: {source}", path = path.display())]
+    Io {
+        /// The folder.
+        path: PathBuf,
+        /// What it said.
+        source: io::Error,
+    },
+}
+
+/// The recordings that `path` names: itself, or the files of a take's folder, of a day, or of all takes of a data folder, in
+/// order. Files that are still being written (`.h5.part`) come with them.
+///
+/// # Errors
+/// [`SourceError`].
+pub fn files(path: &Path) -> Result<Vec<PathBuf>, SourceError> {
+    if !path.is_dir() {
+        return if path.exists() { Ok(vec![path.to_owned()]) } else { Err(SourceError::Missing { path: path.to_owned() }) };
+    }
+    let mut found = Vec::new();
+    for folder in take_folders(path)? {
+        found.extend(files_of(&folder)?);
+    }
+    if found.is_empty() { Err(SourceError::Empty { path: path.to_owned() }) } else { Ok(found) }
+}
+
+/// The take's folder that `path` is, or those below it.
+fn take_folders(path: &Path) -> Result<Vec<PathBuf>, SourceError> {
+    let unreadable = |source| SourceError::Io { path: path.to_owned(), source };
+    if path.join(TAKE_FILE).is_file() || !files_of(path)?.is_empty() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut found = folders(path).map_err(unreadable)?;
+    // A single day's folder.
+    for item in std::fs::read_dir(path).map_err(unreadable)?.flatten() {
+        if item.path().join(TAKE_FILE).is_file() {
+            found.push(item.path());
+        }
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+fn files_of(folder: &Path) -> Result<Vec<PathBuf>, SourceError> {
+    let items = std::fs::read_dir(folder).map_err(|source| SourceError::Io { path: folder.to_owned(), source })?;
+    let named = |path: &PathBuf| path.to_str().is_some_and(|name| name.ends_with(".h5") || name.ends_with(".h5.part"));
+    let mut files: Vec<PathBuf> = items.flatten().map(|item| item.path()).filter(|path| path.is_file() && named(path)).collect();
+    files.sort_unstable();
+    Ok(files)
+}
+
+/// A take, read from the closed files of its parts.
+#[derive(Debug)]
+pub struct Source {
+    /// What its newest part says of it.
+    pub summary: Summary,
+    parts: Vec<Recording>,
+}
+
+/// What was found among some files.
+#[derive(Debug, Default)]
+pub struct Sources {
+    /// Takes, in order of their begin.
+    pub takes: Vec<Source>,
+    /// Files that cannot be read, and why.
+    pub broken: Vec<StoreError>,
+    /// Files that are still being written, or were left so by a receiver that was killed.
+    pub unfinished: Vec<PathBuf>,
+}
+
+impl Sources {
+    /// Opens all `files`, and joins those of one take. A file that cannot be read is noted, the others are taken.
+    pub fn open(files: &[PathBuf]) -> Self {
+        let mut sources = Self::default();
+        let mut takes: BTreeMap<(u64, String), BTreeMap<u32, Recording>> = BTreeMap::new();
+        for file in files {
+            match Recording::open(file) {
+                Ok(recording) if !recording.summary.closed => sources.unfinished.push(file.clone()),
+                Ok(recording) => {
+                    let summary = &recording.summary;
+                    let take = takes.entry((summary.started_unix_nanos, summary.take_id.clone())).or_default();
+                    take.entry(summary.part).or_insert(recording);
+                }
+                Err(error) => sources.broken.push(error),
+            }
+        }
+        for parts in takes.into_values() {
+            let parts: Vec<Recording> = parts.into_values().collect();
+            if let Some(last) = parts.last() {
+                sources.takes.push(Source { summary: last.summary.clone(), parts });
+            }
+        }
+        sources
+    }
+}
+
+impl Source {
+    /// The position after the take's last sample.
+    pub fn end(&self) -> u64 {
+        self.summary.first_sample + self.summary.frames
+    }
+
+    /// The positions that its parts hold, in order. Between them lie parts that are missing.
+    pub fn held(&self) -> impl Iterator<Item = Range<u64>> {
+        self.parts.iter().map(|part| part.summary.first_sample..part.summary.first_sample + part.summary.frames)
+    }
+
+    /// The file that holds position `sample`.
+    pub fn file(&self, sample: u64) -> Option<&Path> {
+        self.held().zip(&self.parts).find(|(held, _)| held.contains(&sample)).map(|(_, part)| part.path())
+    }
+
+    /// The files of its parts.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.parts.iter().map(Recording::path)
+    }
+
+    /// The samples at the positions in `range`, interleaved; zeros where no part holds them.
+    ///
+    /// # Errors
+    /// [`StoreError`] when a file is damaged.
+    pub fn audio(&self, range: Range<u64>) -> Result<Vec<f32>, StoreError> {
+        let channels = usize::from(self.summary.channels);
+        let mut audio = Vec::new();
+        for (held, part) in self.held().zip(&self.parts) {
+            let (begin, end) = (range.start.max(held.start), range.end.min(held.end));
+            if begin < end {
+                let before = (begin - range.start) as usize * channels;
+                audio.resize(before, 0.0);
+                audio.extend(part.audio(begin - held.start..end - held.start)?);
+            }
+        }
+        audio.resize((range.end - range.start) as usize * channels, 0.0);
+        Ok(audio)
+    }
+
+    /// All rows of a table of all parts. For MIDI use [`Source::midi`]: its rows point into `/sysex` of their own part.
+    ///
+    /// # Errors
+    /// [`StoreError`] when a table is missing or damaged.
+    pub fn table<R: Row>(&self) -> Result<Vec<R>, StoreError> {
+        let mut rows = Vec::new();
+        for part in &self.parts {
+            rows.extend(part.table::<R>()?);
+        }
+        Ok(rows)
+    }
+
+    /// All MIDI events, and the system exclusive bytes that they point into.
+    ///
+    /// # Errors
+    /// [`StoreError`] when a table is missing or damaged.
+    pub fn midi(&self) -> Result<(Vec<MidiRow>, Vec<u8>), StoreError> {
+        let (mut rows, mut bytes) = (Vec::new(), Vec::new());
+        for part in &self.parts {
+            let before = bytes.len() as u64;
+            rows.extend(part.table::<MidiRow>()?.into_iter().map(|row| MidiRow { sysex_offset: row.sysex_offset + before, ..row }));
+            bytes.extend(part.sysex()?);
+        }
+        Ok((rows, bytes))
+    }
+}
