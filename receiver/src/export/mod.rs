@@ -7,21 +7,26 @@
 mod card;
 mod columns;
 mod manifest;
+mod midi_audio;
 mod order;
 mod pytorch;
 mod run;
 mod safetensors;
 mod shards;
+mod smf;
 mod tensorflow;
+mod tokens;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 pub use manifest::{Contents, ExportedFile, MANIFEST, Manifest, Skipped};
+pub use midi_audio::MidiAudio;
 pub use pytorch::Pytorch;
 pub use run::Request;
 pub use safetensors::Safetensors;
 pub use tensorflow::Tensorflow;
+pub use tokens::Tokens;
 
 use crate::sequences::{Reason, Sequence, Settings, Split};
 
@@ -184,8 +189,12 @@ pub const FORMATS: [&str; 8] =
 /// # Errors
 /// [`ExportError`]. What was finished is kept, and the same call goes on there.
 pub fn export(format: &str, request: &Request<'_>, progress: &dyn Fn(u64)) -> Result<Manifest, ExportError> {
-    let _ = (request, progress);
     match format {
+        Pytorch::NAME => run::run(&Pytorch, request, progress),
+        Tensorflow::NAME => run::run(&Tensorflow, request, progress),
+        MidiAudio::NAME => run::run(&MidiAudio, request, progress),
+        Safetensors::NAME => run::run(&Safetensors, request, progress),
+        Tokens::NAME => run::run(&Tokens, request, progress),
         unknown => Err(ExportError::Unknown { format: unknown.to_owned() }),
     }
 }
