@@ -96,19 +96,39 @@ def notes(messages, end):
     return sorted(found)
 
 
+# What "reset all controllers" sets (MIDI Recommended Practice 015).
+RESET = {("controller", number): 0 for number in (1, 64, 65, 66, 67)}
+RESET |= {("controller", number): 1 for number in (11, 98, 99, 100, 101)}
+RESET |= {("pitch-bend", 0): 0, ("channel-pressure", 0): 0} | {("key-pressure", key): 0 for key in range(128)}
+KINDS = ["controller", "pitch-bend", "channel-pressure", "key-pressure", "program"]
+
+
 def controls(messages):
     found = []
+    held = [{} for _ in range(16)]
     for sample, m in messages:
+        if m.type == "control_change" and m.control == 121:
+            for kind, number in sorted(held[m.channel], key=lambda lane: (KINDS.index(lane[0]), lane[1])):
+                value = RESET.get((kind, number), held[m.channel][kind, number])
+                if value != held[m.channel][kind, number]:
+                    found.append([sample, kind, m.channel, number, value])
+                    held[m.channel][kind, number] = value
+            continue
         if m.type == "control_change" and m.control < 120:
-            found.append([sample, "controller", m.channel, m.control, m.value / 127])
+            change = ("controller", m.control, m.value / 127)
         elif m.type == "pitchwheel":
-            found.append([sample, "pitch-bend", m.channel, 0, m.pitch / 8192])
+            change = ("pitch-bend", 0, m.pitch / 8192)
         elif m.type == "program_change":
-            found.append([sample, "program", m.channel, 0, float(m.program)])
+            change = ("program", 0, m.program)
         elif m.type == "aftertouch":
-            found.append([sample, "channel-pressure", m.channel, 0, m.value / 127])
+            change = ("channel-pressure", 0, m.value / 127)
         elif m.type == "polytouch":
-            found.append([sample, "key-pressure", m.channel, m.note, m.value / 127])
+            change = ("key-pressure", m.note, m.value / 127)
+        else:
+            continue
+        kind, number, value = change
+        held[m.channel][kind, number] = value
+        found.append([sample, kind, m.channel, number, value])
     return found
 
 
