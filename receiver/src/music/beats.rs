@@ -176,7 +176,7 @@ fn turning_point(moment: &Moment, here: Point, next: &Moment, there: Point, rate
     let ahead = here.ppq + before * (there.sample - here.sample) - there.ppq;
     let back = ahead / (before - after);
     let passed = there.sample - here.sample - back;
-    (back >= 1.0 && passed >= 1.0).then(|| Point { sample: here.sample + passed, ppq: here.ppq + before * passed })
+    (back >= 1.0 && passed >= 1.0).then_some(Point { sample: here.sample + passed, ppq: here.ppq + before * passed })
 }
 
 #[cfg(test)]
