@@ -70,15 +70,21 @@ def notes(messages, end):
         if not message.is_meta and hasattr(message, "channel"):
             by_channel[message.channel].append((order, sample, message))
     for channel, own in by_channel.items():
+        by_key = {key: [(o, s, m) for o, s, m in own if m.type.startswith("note") and m.note == key] for key in range(128)}
         pedal_ups = [(order, sample) for order, sample, m in own if m.is_cc(64) and m.value < 64 or m.is_cc(120) or m.is_cc(121)]
         pedal_moves = [(order, m.value >= 64) for order, _, m in own if m.is_cc(64)]
         for order, sample, message in own:
             if message.type != "note_on" or message.velocity == 0:
                 continue
-            key = [(o, s, m) for o, s, m in own if o > order and m.type.startswith("note") and m.note == message.note]
-            strikes = [(o, s) for o, s, m in key if m.type == "note_on" and m.velocity > 0]
-            lifts = [(o, s, m) for o, s, m in key if not (m.type == "note_on" and m.velocity > 0)]
+            later = [(o, s, m) for o, s, m in by_key[message.note] if o > order]
+            strikes = [(o, s) for o, s, m in later if m.type == "note_on" and m.velocity > 0]
+            lifts = [(o, s, m) for o, s, m in later if not (m.type == "note_on" and m.velocity > 0)]
             again = strikes[0] if strikes else None
+            before = [m for o, _, m in by_key[message.note] if o < order]
+            cut = bool(before) and before[-1].type == "note_on" and before[-1].velocity > 0
+            if cut and lifts and lifts[0][1] == sample and (again is None or lifts[0][0] < again[0]):
+                # This lift is of the note that this one cut off.
+                lifts = lifts[1:]
             # A lift on the sample of the next strike may come after it.
             lift = next((l for l in lifts if again is None or l[0] < again[0] or l[1] == again[1]), None)
             if again is not None and lift is not None and lift[0] > again[0]:

@@ -74,7 +74,7 @@ impl Score {
         let before = self.settings.last_before(places.start).into_iter();
         // A value that changes where the window begins holds no more.
         let holds = before.filter(|(_, next)| next.is_none_or(|next| all[next].sample > range.start));
-        holds.map(|(place, _)| place).chain(places).map(|place| all[place].clone().since(range.start)).collect()
+        holds.map(|(place, _)| place).chain(places).map(|place| all[place].since(range.start)).collect()
     }
 }
 
@@ -267,6 +267,23 @@ mod tests {
             messages.sort_by_key(|message| message.0);
             messages.into_iter().map(|(sample, status, data1, data2)| midi(sample, [status, data1, data2])).collect()
         })
+    }
+
+    #[test]
+    fn a_note_held_over_three_hours_is_in_every_window() {
+        let (length, notes) = (3 * 3600 * 48_000_u64, 500_000_u64);
+        let pair = |note: u64| {
+            let key = 40 + (note % 48) as u8;
+            [midi(note * (length / notes), [0x91, key, 1]), midi(note * (length / notes) + 900, [0x81, key, 0])]
+        };
+        // One note sounds from begin to end.
+        let rows: Vec<_> = std::iter::once(midi(0, [0x90, 60, 1])).chain((0..notes).flat_map(pair)).collect();
+        let score = Score::new(&rows, &[], &[], length);
+        let (started, step) = (std::time::Instant::now(), 25 * 48_000);
+        let windows: Vec<_> = (0..length).step_by(step).map(|begin| score.window(begin..begin + 30 * 48_000)).collect();
+        println!("{} windows in {:?}", windows.len(), started.elapsed());
+        let first = |window: &Music| (window.notes[0].channel, window.notes[0].onset, window.notes[0].held);
+        assert!(windows.iter().enumerate().all(|(number, window)| first(window) == (0, 0, number > 0)));
     }
 
     proptest! {
