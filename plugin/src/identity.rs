@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use parking_lot::Mutex;
-use send_learn_protocol::packet::hello::Description;
+use send_learn_protocol::packet::hello::{Description, PropertyKey};
 use send_learn_protocol::units::{HostId, HostNanos, MachineId, StreamId, TakeId};
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +43,12 @@ pub struct Settings {
     pub machine: String,
     /// The receiver's address that a person typed last.
     pub server: String,
+    /// Who plays; may be empty.
+    pub contributor: String,
+    /// The licence of what is played, as an SPDX identifier or in words; may be empty.
+    pub licence: String,
+    /// What the person agreed to, in the words that were shown; `no` forbids every export; may be empty.
+    pub consent: String,
 }
 
 impl Settings {
@@ -60,6 +66,20 @@ impl Settings {
         let written = path.parent().map(std::fs::create_dir_all).transpose().and_then(|_| std::fs::write(&draft, text));
         if written.and_then(|()| std::fs::rename(&draft, &path)).is_err() {
             let _ = std::fs::remove_file(&draft);
+        }
+    }
+}
+
+impl Settings {
+    /// Writes what the person stated into a take's description.
+    pub fn state(&self, description: &mut Description) {
+        let stated = [
+            (PropertyKey::CONTRIBUTOR, &self.contributor),
+            (PropertyKey::LICENCE, &self.licence),
+            (PropertyKey::CONSENT, &self.consent),
+        ];
+        for (key, text) in stated.into_iter().filter(|(_, text)| !text.is_empty()) {
+            description.set_property(key, text);
         }
     }
 }

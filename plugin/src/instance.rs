@@ -151,6 +151,7 @@ impl Instance {
         description.set_property(PropertyKey::FORMAT, &api.to_string());
         description.set_property(PropertyKey::SENDER_VERSION, env!("CARGO_PKG_VERSION"));
         description.set_property(PropertyKey::MACHINE, &identity::machine_name());
+        Settings::load().state(&mut description);
         description
     }
 }

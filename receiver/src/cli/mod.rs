@@ -1,5 +1,6 @@
 //! The commands that a person types.
 
+mod export;
 mod info;
 mod list;
 mod serve;
@@ -47,6 +48,8 @@ enum Command {
         /// A .h5 file, a take's folder, or a data folder.
         path: PathBuf,
     },
+    /// Make a dataset of recordings, for those who train models.
+    Export(export::ExportOptions),
     /// List all takes.
     List {
         #[command(flatten)]
@@ -77,6 +80,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Serve { listen, open, data } => serve::run(listen, open, data.path()?),
         Command::Info { path, json } => info::run(&path, json),
         Command::Verify { path } => verify::run(&path),
+        Command::Export(options) => export::run(options),
         Command::List { data } => list::run(&data.path()?),
     }
 }

@@ -4,18 +4,32 @@
 //! A [`Score`] is made of a take's tables once; [`Score::window`] cuts a sequence's [`Music`] out of it. `spec/dataset.md` has
 //! the definitions and their sources.
 
-use std::ops::Range;
+mod bars;
+mod beats;
+mod controls;
+mod events;
+mod key;
+mod lanes;
+mod measures;
+mod moment;
+mod notes;
+mod rhythm;
+mod score;
+mod tempo;
 
 use serde::Serialize;
 
-use crate::store::layout::{MidiRow, TransportRow};
+pub use key::{Key, Mode, key};
+pub use measures::Measures;
+pub use score::Score;
 
 /// A note.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Note {
     /// Where it begins, in samples; 0 in a [`Music`] for a note that was sounding before the window.
     pub onset: u64,
-    /// How long the key was down, in samples; cut at the window's end in a [`Music`].
+    /// How long the key was down, in samples; cut at the window's end in a [`Music`]. 0 in a held note that only the
+    /// sustain pedal lets sound.
     pub duration: u64,
     /// How long it sounded with the sustain pedal applied, in samples, at least `duration`; cut as that.
     pub sustained: u64,
@@ -23,7 +37,7 @@ pub struct Note {
     pub pitch: u8,
     /// MIDI velocity, 1 to 127.
     pub velocity: u8,
-    /// Release velocity, 0 to 127.
+    /// Release velocity, 0 to 127; 64 where none was stated, as MIDI 1.0 has it.
     pub release_velocity: u8,
     /// MIDI channel, 0 to 15.
     pub channel: u8,
@@ -56,7 +70,7 @@ pub struct Control {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ControlKind {
-    /// A controller, 0 to 127.
+    /// A controller, 0 to 119: those above are channel mode messages, which stand in [`Music::events`] alone.
     Controller,
     /// Pitch bend.
     PitchBend,
@@ -125,47 +139,30 @@ pub struct Music {
     pub meters: Vec<Meter>,
     /// Beats while the playhead rolled.
     pub beats: Vec<Beat>,
-    /// All MIDI messages in the window, as they were played.
+    /// All MIDI messages in the window, as they were played. CLAP's note expressions are none.
     pub events: Vec<Event>,
     /// The playhead at the begin in quarter notes, where the host gave it.
     pub ppq: Option<f64>,
-}
-
-/// The music of a take, made once.
-#[derive(Clone, Debug, Default)]
-pub struct Score {
-    whole: Music,
-}
-
-impl Score {
-    /// Reads the music out of a take's tables. `midi` and `transport` are in order of their samples, `sysex` is what `midi`
-    /// points into, `length` the take's samples. Rows that make no sense (a note-off without a note) are passed over.
-    pub fn new(midi: &[MidiRow], sysex: &[u8], transport: &[TransportRow], length: u64) -> Self {
-        let _ = (midi, sysex, transport, length);
-        Self::default()
-    }
-
-    /// The music of the whole take.
-    pub fn whole(&self) -> &Music {
-        &self.whole
-    }
-
-    /// The music of the samples in `range`, counted from its begin.
-    pub fn window(&self, range: Range<u64>) -> Music {
-        let _ = range;
-        Music::default()
-    }
 }
 
 impl Music {
     /// Adds another stream's music over the same window, as note source `track`: its notes, controls and events. Tempo,
     /// meter and beats are taken from it only where this one has none.
     pub fn merge(&mut self, other: Music, track: u16) {
-        let _ = (other, track);
+        let Music { notes, controls, tempos, meters, beats, events, ppq } = other;
+        self.notes.extend(notes.into_iter().map(|note| Note { track, ..note }));
+        self.controls.extend(controls.into_iter().map(|control| Control { track, ..control }));
+        self.events.extend(events.into_iter().map(|event| Event { track, ..event }));
+        // Stable: what falls on one sample stays in order of its sources.
+        self.notes.sort_by_key(|note| note.onset);
+        self.controls.sort_by_key(|control| control.sample);
+        self.events.sort_by_key(|event| event.sample);
+        fill(&mut self.tempos, tempos);
+        fill(&mut self.meters, meters);
+        fill(&mut self.beats, beats);
+        self.ppq = self.ppq.or(ppq);
     }
-}
 
-impl Music {
     /// The same music counted in samples of another rate, `factor` times as many per second.
     #[must_use]
     pub fn at_rate(mut self, factor: f64) -> Self {
@@ -185,22 +182,59 @@ impl Music {
     }
 }
 
-pub struct Measures {
-    pub max_polyphony: u32,
-}
-impl Measures {
-    pub fn of(_: &Music, _: u64, _: f64) -> Self {
-        Self { max_polyphony: 0 }
+fn fill<T>(own: &mut Vec<T>, other: Vec<T>) {
+    if own.is_empty() {
+        *own = other;
     }
 }
-pub struct Key {
-    pub score: f64,
-}
-impl std::fmt::Display for Key {
-    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        Ok(())
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn music(onset: u64, tempo: f64) -> Music {
+        let (duration, velocity, release_velocity) = (10, 64, 64);
+        let note = Note {
+            onset,
+            duration,
+            sustained: 10,
+            pitch: 60,
+            velocity,
+            release_velocity,
+            channel: 0,
+            track: 0,
+            held: false,
+            open: false,
+        };
+        let control = Control { sample: onset, kind: ControlKind::PitchBend, channel: 0, number: 0, value: 0.0, track: 0 };
+        let event = Event { sample: onset, bytes: vec![0xF8], track: 0 };
+        let notes = vec![note, Note { onset: onset + 10, ..note }];
+        Music { notes, controls: vec![control], tempos: vec![Tempo { sample: 0, tempo }], events: vec![event], ..Music::default() }
     }
-}
-pub fn key(_: &[Note]) -> Option<Key> {
-    None
+
+    #[test]
+    fn merged_music_is_in_order_and_names_its_sources() {
+        let mut merged = music(5, 120.0);
+        merged.merge(music(10, 90.0), 1);
+        merged.merge(music(0, 60.0), 2);
+        let notes: Vec<_> = merged.notes.iter().map(|note| (note.onset, note.track)).collect();
+        assert_eq!(notes, [(0, 2), (5, 0), (10, 1), (10, 2), (15, 0), (20, 1)]);
+        let controls: Vec<_> = merged.controls.iter().map(|control| (control.sample, control.track)).collect();
+        let events: Vec<_> = merged.events.iter().map(|event| (event.sample, event.track)).collect();
+        assert_eq!(
+            (controls.as_slice(), events.as_slice()),
+            ([(0, 2), (5, 0), (10, 1)].as_slice(), [(0, 2), (5, 0), (10, 1)].as_slice())
+        );
+        assert_eq!(merged.tempos, [Tempo { sample: 0, tempo: 120.0 }]);
+    }
+
+    #[test]
+    fn tempo_and_beats_come_from_another_source_where_there_are_none() {
+        let mut merged = Music::default();
+        let beats = vec![Beat { sample: 3, ppq: 0.0, bar: 0, beat: 0 }];
+        let meters = vec![Meter { sample: 0, numerator: 3, denominator: 4 }];
+        merged.merge(Music { beats: beats.clone(), meters: meters.clone(), ..music(0, 90.0) }, 1);
+        assert_eq!(merged.tempos, [Tempo { sample: 0, tempo: 90.0 }]);
+        assert_eq!((merged.beats, merged.meters), (beats, meters));
+    }
 }

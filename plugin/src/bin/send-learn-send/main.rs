@@ -14,7 +14,7 @@ use send_learn_plugin::address;
 use send_learn_plugin::capture::{Capture, CaptureConfig, capture};
 use send_learn_plugin::clock;
 use send_learn_plugin::files::{Performance, Song, Wav};
-use send_learn_plugin::identity::{self, SERVER_VARIABLE};
+use send_learn_plugin::identity::{self, SERVER_VARIABLE, Settings};
 use send_learn_plugin::report::{LinkState, Report};
 use send_learn_plugin::uplink::{StreamHandle, TakeConfig, Uplink};
 use send_learn_protocol::packet::hello::{Description, PropertyKey};
@@ -43,6 +43,15 @@ struct Options {
     /// The stream's name [default: the file's].
     #[arg(long)]
     name: Option<String>,
+    /// Who plays [default: as in the plugin's settings].
+    #[arg(long)]
+    contributor: Option<String>,
+    /// The licence of the files, as an SPDX identifier or in words [default: as in the plugin's settings].
+    #[arg(long)]
+    licence: Option<String>,
+    /// What the contributor agreed to, in words; "no" forbids every export [default: as in the plugin's settings].
+    #[arg(long)]
+    consent: Option<String>,
     /// As fast as the receiver takes it, instead of in real time.
     #[arg(long)]
     fast: bool,
@@ -158,6 +167,17 @@ fn describe(options: &Options, config: &CaptureConfig) -> Description {
     description.set_property(PropertyKey::FORMAT, "file");
     description.set_property(PropertyKey::SENDER_VERSION, env!("CARGO_PKG_VERSION"));
     description.set_property(PropertyKey::MACHINE, &identity::machine_name());
+    let mut settings = Settings::load();
+    for (stated, option) in [
+        (&mut settings.contributor, &options.contributor),
+        (&mut settings.licence, &options.licence),
+        (&mut settings.consent, &options.consent),
+    ] {
+        if let Some(text) = option {
+            stated.clone_from(text);
+        }
+    }
+    settings.state(&mut description);
     description
 }
 
