@@ -181,8 +181,7 @@ pub(crate) fn write_error(path: &Path) -> impl Fn(io::Error) -> ExportError + '_
 }
 
 /// The formats, by the words that a person types.
-pub const FORMATS: [&str; 8] =
-    ["pytorch", "tensorflow", "hdf5", "midi+audio", "safetensors", "parquet", "webdataset", "tokens"];
+pub const FORMATS: [&str; 8] = ["pytorch", "tensorflow", "hdf5", "midi+audio", "safetensors", "parquet", "webdataset", "tokens"];
 
 /// Exports in the format of that name; `progress` hears how many sequences are done.
 ///
