@@ -36,7 +36,7 @@ pub(super) fn find(profiles: &[(usize, Profile)], names: &[String]) -> (Vec<Perf
             }
             // Two streams of one session may well play the same notes.
             if !repeated[two] && first.fingerprint.repeats(&second.fingerprint) {
-                repeated[two] = !(sessions.root(one) == sessions.root(two));
+                repeated[two] = sessions.root(one) != sessions.root(two);
                 performances.join(one, two);
             }
         }
