@@ -30,7 +30,8 @@ fn a_take_is_cut_into_windows_that_overlap_and_hold_its_very_samples_and_notes()
     for sequence in &cut {
         let about = &sequence.about;
         assert_eq!((about.frames, about.channels, about.split), (30 * RATE, 2, Split::Train));
-        let expected = (about.first_sample..about.first_sample + about.frames).flat_map(|at| [0, 1].map(|channel| sample(1, at, channel)));
+        let expected =
+            (about.first_sample..about.first_sample + about.frames).flat_map(|at| [0, 1].map(|channel| sample(1, at, channel)));
         assert!(sequence.audio.iter().copied().eq(expected));
         let expected: Vec<(u64, u8)> = melody(1, 100)
             .into_iter()
@@ -63,7 +64,10 @@ fn what_must_not_be_taken_is_left_out_and_counted_by_its_reason() {
     assert_eq!(one(&|take| take.gaps = vec![gap(10, 1)]), (2, BTreeMap::from([(Reason::Gap, 1)])));
     assert_eq!(one(&|take| take.gaps = vec![gap(27, 1)]), (1, BTreeMap::from([(Reason::Gap, 2)])));
     assert_eq!(one(&|take| take.gaps = vec![gap(60, 2)]), (2, BTreeMap::from([(Reason::Bypass, 1)])));
-    assert_eq!(one(&|take| take.markers = vec![marker(10 * RATE, 6), marker(11 * RATE, 7)]), (2, BTreeMap::from([(Reason::Private, 1)])));
+    assert_eq!(
+        one(&|take| take.markers = vec![marker(10 * RATE, 6), marker(11 * RATE, 7)]),
+        (2, BTreeMap::from([(Reason::Private, 1)]))
+    );
     assert_eq!(one(&|take| take.markers = vec![marker(79 * RATE, 6)]), (2, BTreeMap::from([(Reason::Private, 1)])));
     assert_eq!(one(&|take| take.consent = ""), (0, BTreeMap::from([(Reason::Consent, 3)])));
     assert_eq!(one(&|take| take.consent = "no"), (0, BTreeMap::from([(Reason::Consent, 3)])));
@@ -105,8 +109,12 @@ fn midi_and_audio_of_one_host_are_paired_to_the_sample() {
         let source = &about.note_sources[0];
         assert_eq!((source.alignment.as_str(), source.uncertainty_seconds), ("playhead", 0.0));
         let begin = about.first_sample + late;
-        let expected: Vec<u64> =
-            melody(1, 100).into_iter().map(|(at, _)| at).filter(|at| (begin..begin + about.frames).contains(at)).map(|at| at - begin).collect();
+        let expected: Vec<u64> = melody(1, 100)
+            .into_iter()
+            .map(|(at, _)| at)
+            .filter(|at| (begin..begin + about.frames).contains(at))
+            .map(|at| at - begin)
+            .collect();
         let onsets: Vec<u64> = sequence.music.notes.iter().filter(|note| !note.held).map(|note| note.onset).collect();
         assert_eq!(onsets, expected);
     }
@@ -124,8 +132,13 @@ fn midi_of_another_machine_is_paired_by_the_clocks_and_says_how_sure_it_is() {
     };
     // Both clocks read differently by 5 s; the audio began half a second later.
     let midi = Take { channels: 0, begins: 0.0, host_nanos: 10_000_000_000, clock: vec![row(10_000_000_000, 0)], ..take(1) };
-    let audio =
-        Take { begins: 0.5, host_nanos: 15_500_000_000, clock: vec![row(15_500_000_000, -5_000_000_000)], notes: Vec::new(), ..take(2) };
+    let audio = Take {
+        begins: 0.5,
+        host_nanos: 15_500_000_000,
+        clock: vec![row(15_500_000_000, -5_000_000_000)],
+        notes: Vec::new(),
+        ..take(2)
+    };
     let (_data, sources) = written(&[midi, audio]);
     let cut = sequences(&sources, &Settings::default());
     assert!(!cut.is_empty());

@@ -115,7 +115,8 @@ pub(super) fn run(options: ExportOptions) -> anyhow::Result<ExitCode> {
     let plan = Plan::new(&sources, &settings);
     let out = options.out.unwrap_or_else(|| PathBuf::from(format!("send-learn-{}", options.format)));
     let bar = ProgressBar::new(plan.sequences.len() as u64);
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} sequences, {eta} left").context("the progress bar's template")?;
+    let style =
+        ProgressStyle::with_template("{bar:30} {pos}/{len} sequences, {eta} left").context("the progress bar's template")?;
     bar.set_style(style);
     let request = Request {
         sources: &sources,
