@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use crate::store::layout::{MidiRow, Row};
 use crate::store::{Recording, StoreError, Summary};
-use crate::take::{TAKE_FILE, folders};
 
 /// Why there is nothing to read at a path.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +34,9 @@ pub enum SourceError {
     },
 }
 
+/// How far below a data folder recordings lie: in a day's folder, in a take's.
+const DEPTH: u32 = 2;
+
 /// The recordings that `path` names: itself, or the files of a take's folder, of a day, or of all takes of a data folder, in
 /// order. Files that are still being written (`.h5.part`) come with them.
 ///
@@ -45,27 +47,22 @@ pub fn files(path: &Path) -> Result<Vec<PathBuf>, SourceError> {
         return if path.exists() { Ok(vec![path.to_owned()]) } else { Err(SourceError::Missing { path: path.to_owned() }) };
     }
     let mut found = Vec::new();
-    for folder in take_folders(path)? {
-        found.extend(files_of(&folder)?);
-    }
+    collect(path, DEPTH, &mut found)?;
     if found.is_empty() { Err(SourceError::Empty { path: path.to_owned() }) } else { Ok(found) }
 }
 
-/// The take's folder that `path` is, or those below it.
-fn take_folders(path: &Path) -> Result<Vec<PathBuf>, SourceError> {
-    let unreadable = |source| SourceError::Io { path: path.to_owned(), source };
-    if path.join(TAKE_FILE).is_file() || !files_of(path)?.is_empty() {
-        return Ok(vec![path.to_owned()]);
+/// Adds the recordings in `folder`, or, where it has none, those of the folders in it, in order.
+fn collect(folder: &Path, depth: u32, found: &mut Vec<PathBuf>) -> Result<(), SourceError> {
+    let files = files_of(folder)?;
+    if !files.is_empty() || depth == 0 {
+        found.extend(files);
+        return Ok(());
     }
-    let mut found = folders(path).map_err(unreadable)?;
-    // A single day's folder.
-    for item in std::fs::read_dir(path).map_err(unreadable)?.flatten() {
-        if item.path().join(TAKE_FILE).is_file() {
-            found.push(item.path());
-        }
-    }
-    found.sort_unstable();
-    Ok(found)
+    let items = std::fs::read_dir(folder).map_err(|source| SourceError::Io { path: folder.to_owned(), source })?;
+    let hidden = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+    let mut folders: Vec<PathBuf> = items.flatten().map(|item| item.path()).filter(|path| path.is_dir() && !hidden(path)).collect();
+    folders.sort_unstable();
+    folders.iter().try_for_each(|below| collect(below, depth - 1, found))
 }
 
 fn files_of(folder: &Path) -> Result<Vec<PathBuf>, SourceError> {

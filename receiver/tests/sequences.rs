@@ -102,7 +102,7 @@ fn midi_and_audio_of_one_host_are_paired_to_the_sample() {
     };
     let (_data, sources) = written(&[midi, audio]);
     let cut = sequences(&sources, &Settings::default());
-    assert_eq!(cut.len(), 2, "{:?}", cut.iter().map(|sequence| &sequence.about.id).collect::<Vec<_>>());
+    assert_eq!(cut.len(), 3, "{:?}", cut.iter().map(|sequence| &sequence.about.id).collect::<Vec<_>>());
     for sequence in cut {
         let about = &sequence.about;
         assert_eq!(about.channels, 2);
@@ -156,26 +156,22 @@ fn midi_of_another_machine_is_paired_by_the_clocks_and_says_how_sure_it_is() {
 #[test]
 fn splits_go_by_performance_and_stay_when_others_come() {
     let settings = Settings { validation: 0.25, test: 0.25, seed: 3, ..Settings::default() };
-    let sides = |count: u8| -> BTreeMap<String, BTreeSet<Split>> {
-        let takes: Vec<Take> = (1..=count).map(|number| Take { seconds: 60, notes: melody(number, 60), ..take(number) }).collect();
+    let sides = |count: u8, settings: &Settings| -> BTreeMap<String, BTreeSet<Split>> {
+        let takes: Vec<Take> =
+            (1..=count).map(|number| Take { seconds: 56, channels: 1, notes: melody(number, 56), ..take(number) }).collect();
         let (_data, sources) = written(&takes);
         let mut sides: BTreeMap<String, BTreeSet<Split>> = BTreeMap::new();
-        for sequence in sequences(&sources, &settings) {
-            sides.entry(sequence.about.performance).or_default().insert(sequence.about.split);
+        for planned in Plan::new(&sources, settings).sequences {
+            sides.entry(planned.performance().to_owned()).or_default().insert(planned.split());
         }
         sides
     };
-    let (few, many) = (sides(4), sides(16));
+    let (few, many) = (sides(4, &settings), sides(16, &settings));
     assert_eq!((few.len(), many.len()), (4, 16));
     assert!(many.values().all(|sides| sides.len() == 1), "a performance on two sides: {many:?}");
     assert!(few.iter().all(|(performance, sides)| many[performance] == *sides));
     assert_eq!(many.values().flatten().collect::<BTreeSet<_>>().len(), 3, "all three sides are taken: {many:?}");
-    assert_ne!(many, {
-        let takes: Vec<Take> = (1..=16).map(|number| Take { seconds: 60, notes: melody(number, 60), ..take(number) }).collect();
-        let (_data, sources) = written(&takes);
-        let other = Settings { seed: 4, ..settings.clone() };
-        sequences(&sources, &other).into_iter().map(|cut| (cut.about.performance, BTreeSet::from([cut.about.split]))).collect()
-    });
+    assert_ne!(many, sides(16, &Settings { seed: 4, ..settings }));
 }
 
 #[test]

@@ -5,16 +5,28 @@
 //! where an interrupted export stopped, and writes the manifest last.
 
 mod card;
+mod columns;
 mod manifest;
+mod midi_audio;
 mod order;
+mod pytorch;
 mod run;
+mod safetensors;
 mod shards;
+mod smf;
+mod tensorflow;
+mod tokens;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 pub use manifest::{Contents, ExportedFile, MANIFEST, Manifest, Skipped};
+pub use midi_audio::MidiAudio;
+pub use pytorch::Pytorch;
 pub use run::Request;
+pub use safetensors::Safetensors;
+pub use tensorflow::Tensorflow;
+pub use tokens::Tokens;
 
 use crate::sequences::{Reason, Sequence, Settings, Split};
 
@@ -37,6 +49,12 @@ pub enum ExportError {
         path: PathBuf,
         /// What it said.
         why: String,
+    },
+    /// There is no such format.
+    #[error("there is no export format \"{format}\"; there are {}", FORMATS.join(", "))]
+    Unknown {
+        /// What was asked for.
+        format: String,
     },
     /// There is no sequence to export.
     #[error("there is no sequence to export{why}", why = nothing(left_out))]
@@ -160,4 +178,23 @@ pub trait Shard {
 /// Wraps what the operating system says about `path`.
 pub(crate) fn write_error(path: &Path) -> impl Fn(io::Error) -> ExportError + '_ {
     |source| ExportError::Write { path: path.to_owned(), source }
+}
+
+/// The formats, by the words that a person types.
+pub const FORMATS: [&str; 8] =
+    ["pytorch", "tensorflow", "hdf5", "midi+audio", "safetensors", "parquet", "webdataset", "tokens"];
+
+/// Exports in the format of that name; `progress` hears how many sequences are done.
+///
+/// # Errors
+/// [`ExportError`]. What was finished is kept, and the same call goes on there.
+pub fn export(format: &str, request: &Request<'_>, progress: &dyn Fn(u64)) -> Result<Manifest, ExportError> {
+    match format {
+        Pytorch::NAME => run::run(&Pytorch, request, progress),
+        Tensorflow::NAME => run::run(&Tensorflow, request, progress),
+        MidiAudio::NAME => run::run(&MidiAudio, request, progress),
+        Safetensors::NAME => run::run(&Safetensors, request, progress),
+        Tokens::NAME => run::run(&Tokens, request, progress),
+        unknown => Err(ExportError::Unknown { format: unknown.to_owned() }),
+    }
 }

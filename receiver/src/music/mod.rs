@@ -149,7 +149,7 @@ impl Music {
     /// Adds another stream's music over the same window, as note source `track`: its notes, controls and events. Tempo,
     /// meter and beats are taken from it only where this one has none.
     pub fn merge(&mut self, other: Music, track: u16) {
-        let Music { notes, controls, tempos, meters, beats, events } = other;
+        let Music { notes, controls, tempos, meters, beats, events, ppq } = other;
         self.notes.extend(notes.into_iter().map(|note| Note { track, ..note }));
         self.controls.extend(controls.into_iter().map(|control| Control { track, ..control }));
         self.events.extend(events.into_iter().map(|event| Event { track, ..event }));
@@ -160,16 +160,9 @@ impl Music {
         fill(&mut self.tempos, tempos);
         fill(&mut self.meters, meters);
         fill(&mut self.beats, beats);
+        self.ppq = self.ppq.or(ppq);
     }
-}
 
-fn fill<T>(own: &mut Vec<T>, other: Vec<T>) {
-    if own.is_empty() {
-        *own = other;
-    }
-}
-
-impl Music {
     /// The same music counted in samples of another rate, `factor` times as many per second.
     #[must_use]
     pub fn at_rate(mut self, factor: f64) -> Self {
@@ -189,22 +182,8 @@ impl Music {
     }
 }
 
-pub struct Measures {
-    pub max_polyphony: u32,
-}
-impl Measures {
-    pub fn of(_: &Music, _: u64, _: f64) -> Self {
-        Self { max_polyphony: 0 }
+fn fill<T>(own: &mut Vec<T>, other: Vec<T>) {
+    if own.is_empty() {
+        *own = other;
     }
-}
-pub struct Key {
-    pub score: f64,
-}
-impl std::fmt::Display for Key {
-    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        Ok(())
-    }
-}
-pub fn key(_: &[Note]) -> Option<Key> {
-    None
 }

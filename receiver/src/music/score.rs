@@ -31,7 +31,9 @@ impl Score {
             meters: tempo::meters(&moments),
             beats: beats::beats(&moments, length),
             events: events::events(midi, sysex),
+            ppq: None,
         };
+        let whole = Music { ppq: ppq(&whole.beats, 0), ..whole };
         let keys = Lanes::new(&whole.notes, |note| (note.channel, note.pitch));
         let settings = Lanes::new(&whole.controls, controls::lane);
         Self { whole, keys, settings }
@@ -54,6 +56,7 @@ impl Score {
             meters: map(&self.whole.meters, &range),
             beats: within(&self.whole.beats, &range),
             events: within(&self.whole.events, &range),
+            ppq: ppq(&self.whole.beats, range.start),
         }
     }
 
@@ -73,6 +76,18 @@ impl Score {
         let holds = before.filter(|(_, next)| next.is_none_or(|next| all[next].sample > range.start));
         holds.map(|(place, _)| place).chain(places).map(|place| all[place].clone().since(range.start)).collect()
     }
+}
+
+/// The playhead at `sample` in quarter notes, by the two beats around it, or the two nearest ones where it stands or jumps on one side;
+/// `None` where no beat is near.
+fn ppq(beats: &[Beat], sample: u64) -> Option<f64> {
+    let after = beats.partition_point(|beat| beat.sample <= sample);
+    [after, after + 1, after.wrapping_sub(1)].into_iter().find_map(|second| {
+        let (one, two) = (beats.get(second.checked_sub(1)?)?, beats.get(second)?);
+        let (samples, quarters) = (two.sample as f64 - one.sample as f64, two.ppq - one.ppq);
+        let share = (sample as f64 - one.sample as f64) / samples;
+        (quarters > 0.0 && (-1.0..=2.0).contains(&share)).then(|| one.ppq + share * quarters)
+    })
 }
 
 /// A note as a window shows it.

@@ -78,6 +78,11 @@ impl Planned {
         self.split
     }
 
+    /// Its performance's name.
+    pub fn performance(&self) -> &str {
+        &self.performance
+    }
+
     /// Its frames and channels.
     pub fn size(&self, sources: &Sources) -> (u64, u64) {
         (self.range.end - self.range.start, u64::from(sources.takes[self.take].summary.channels))

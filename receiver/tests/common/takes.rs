@@ -132,23 +132,23 @@ impl Take {
         });
         let mut midi: Vec<MidiRow> = midi.collect();
         midi.sort_by_key(|row| row.sample);
-        let transport = TransportRow {
-            sample: 0,
-            flags: 1 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 7,
+        let transport = |second: u64| TransportRow {
+            sample: second * RATE,
+            flags: 1 | 0b1_1111 << 3,
             numerator: 4,
             denominator: 4,
             bar: 0,
             tempo: 120.0,
-            playhead: self.playhead.unwrap_or_default(),
-            seconds: 0.0,
-            ppq: self.playhead.unwrap_or_default() as f64 / RATE as f64 * 2.0,
+            playhead: self.playhead.unwrap_or_default() + (second * RATE) as i64,
+            seconds: (self.playhead.unwrap_or_default() as f64 / RATE as f64) + second as f64,
+            ppq: (self.playhead.unwrap_or_default() as f64 / RATE as f64 + second as f64) * 2.0,
             bar_start: 0.0,
             loop_start: 0.0,
             loop_end: 0.0,
         };
         let tables = Batch {
             midi,
-            transport: vec![transport],
+            transport: (0..self.seconds).map(transport).collect(),
             gaps: self.gaps.clone(),
             markers: self.markers.clone(),
             clock: self.clock.clone(),

@@ -1,0 +1,34 @@
+"""Opens an export `tensorflow` with PyPI's tfrecord, without TensorFlow, and compares it with what went in.
+
+usage: read_tfrecord.py FOLDER
+
+Exit status 77: tfrecord cannot be imported.
+"""
+
+import json
+import pathlib
+import sys
+
+try:
+    import tfrecord
+except ImportError as error:
+    print(f"cannot import tfrecord: {error}")
+    sys.exit(77)
+import numpy as np
+from truth import Truth
+
+folder = pathlib.Path(sys.argv[1])
+truth = Truth(folder)
+arrays = json.loads((folder / "features.json").read_text())["arrays"]
+for file in sorted(folder.glob("*.tfrecord")):
+    for example in tfrecord.tfrecord_loader(str(file), None):
+        # The reader gives None for a list without values.
+        sample = {}
+        for array in arrays:
+            name = array["name"]
+            if name + "/shape" in example:
+                values = np.array([] if example[name] is None else example[name], array["kind"])
+                sample[name] = values.reshape(np.asarray(example[name + "/shape"]).ravel())
+        truth.compare(sample, json.loads(bytes(example["metadata"])))
+print("tfrecord: ", end="")
+truth.finish()
