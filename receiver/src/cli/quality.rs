@@ -86,6 +86,10 @@ pub(super) fn print(out: &mut impl Write, takes: &[Quality], totals: &Totals) ->
         writeln!(out, "\n{} ({}, {})", name(take), table::time(take.started_unix_nanos), take.verdict.name())?;
         take.findings.iter().try_for_each(|finding| writeln!(out, "  {}: {}", finding.grade.name(), finding.why))?;
     }
+    if totals.without_consent > 0 {
+        let count = totals.without_consent;
+        writeln!(out, "\nIn {count} takes nobody stated consent: exports leave them out unless you call them your own (--own)")?;
+    }
     Ok(())
 }
 

@@ -135,18 +135,22 @@ impl Delivery {
     /// Reads it out of the tables. Checksums are the business of whoever reads the samples.
     pub(super) fn read(source: &Source, blocks: &[BlockRow], gaps: &[GapRow]) -> Result<Self, StoreError> {
         let mut delivery = Self { clock: clock(&source.table::<ClockRow>()?), ..Self::default() };
-        let delivered: f64 = blocks.iter().map(|block| f64::from(block.frames)).sum();
+        let delivered: u64 = blocks.iter().map(|block| u64::from(block.frames)).sum();
+        let share = |frames: u64| if delivered > 0 { frames as f64 / delivered as f64 } else { 0.0 };
+        let by = |arrival: Arrival| {
+            let came = blocks.iter().filter(|block| Arrival::from_wire(block.arrival) == Some(arrival));
+            share(came.map(|block| u64::from(block.frames)).sum())
+        };
+        delivery.live = by(Arrival::Live);
+        delivery.repaired = by(Arrival::Repaired);
+        delivery.resent = by(Arrival::Resent);
+        delivery.backfilled = by(Arrival::Backfill);
+        let mut levels: BTreeMap<String, u64> = BTreeMap::new();
         for block in blocks {
-            let share = f64::from(block.frames) / delivered;
-            match Arrival::from_wire(block.arrival) {
-                Some(Arrival::Live) => delivery.live += share,
-                Some(Arrival::Repaired) => delivery.repaired += share,
-                Some(Arrival::Resent) => delivery.resent += share,
-                Some(Arrival::Backfill) | None => delivery.backfilled += share,
-            }
             // Rounded down, so that nothing but 1 reads as 1.
-            *delivery.levels.entry(format!("{:.2}", (block.level * 100.0).floor() / 100.0)).or_default() += share;
+            *levels.entry(format!("{:.2}", (block.level * 100.0).floor() / 100.0)).or_default() += u64::from(block.frames);
         }
+        delivery.levels = levels.into_iter().map(|(level, frames)| (level, share(frames))).collect();
         let rate = source.summary.sample_rate;
         let mut all: Vec<Gap> = Vec::new();
         for gap in gaps {

@@ -43,6 +43,8 @@ pub struct Totals {
     pub gaps: BTreeMap<Lost, Gaps>,
     /// Blocks that do not have their checksum.
     pub crc_mismatches: u64,
+    /// Takes in which nobody stated consent, or it was refused.
+    pub without_consent: u64,
     /// Takes that repeat another one.
     pub repeated_takes: u64,
     /// Notes of each MIDI key, 0 to 127.
@@ -68,6 +70,8 @@ impl Totals {
             *totals.verdicts.entry(take.verdict).or_default() += 1;
             totals.seconds += take.seconds;
             totals.repeated_takes += u64::from(take.repeats.is_some());
+            let consent = take.consent.trim();
+            totals.without_consent += u64::from(consent.is_empty() || consent.eq_ignore_ascii_case("no"));
             totals.add_sound(take, &mut sums);
             totals.add_playing(take, &mut sums);
             totals.add_delivery(take, &mut sums);

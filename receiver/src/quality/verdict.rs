@@ -90,7 +90,7 @@ impl Findings {
             format!("{} of the time is missing, mostly because {worst}", percent(lost))
         });
         let inexact = delivery.exact().map_or(0.0, |exact| 1.0 - exact);
-        self.note(inexact > 1e-9, Look, "level", || format!("{} is not bit-exact", percent(inexact)));
+        self.note(inexact > 0.0, Look, "level", || format!("{} is not bit-exact", percent(inexact)));
         if let Some(clock) = delivery.clock {
             self.note(clock.median_ms > 5.0, Look, "clock", || {
                 format!(
@@ -122,7 +122,7 @@ impl Findings {
         self.note(sound.rms_dbfs.is_some_and(|rms| rms < -50.0), Look, "loudness", || {
             format!("it is very quiet ({:.0} dBFS): turn the input up", sound.rms_dbfs.unwrap_or_default())
         });
-        self.note(sound.dc_offset.abs() > 1e-3, Look, "offset", || {
+        self.note(sound.dc_offset.abs() > 5e-3, Look, "offset", || {
             format!(
                 "the wave is off its middle by {}: a cable, the converter or a plugin adds direct current",
                 percent(sound.dc_offset.abs())
@@ -151,12 +151,6 @@ impl Findings {
                 format!("the audio comes {:.0} ms {side} the notes{of}: does the host compensate delays?", offset.abs())
             });
         }
-        self.note(quality.consent.trim().is_empty(), Look, "consent", || {
-            "nobody stated consent: exports leave it out unless you call it your own (--own)".to_owned()
-        });
-        self.note(quality.consent.trim().eq_ignore_ascii_case("no"), Look, "consent", || {
-            "consent was refused: exports leave it out".to_owned()
-        });
         let repeats = quality.repeats.as_deref().unwrap_or_default();
         self.note(quality.repeats.is_some(), Look, "repeats", || {
             format!("it repeats the take {}; both stand on the same side of a split", repeats.get(..8).unwrap_or(repeats))

@@ -27,8 +27,8 @@ struct Histogram {
     axis: &'static str,
     unit: &'static str,
     bars: Vec<Bar>,
-    /// Which bars have their name under them.
-    named: Vec<usize>,
+    /// What stands at the left edge of which bars.
+    ticks: Vec<(usize, String)>,
 }
 
 /// All histograms for which there is something to count.
@@ -54,9 +54,7 @@ impl Histogram {
                 (rectangle("bar", (index as f64 * step, BOTTOM - height), (step - gap, height)))
             }
             (line(BOTTOM))
-            @for &index in &self.named {
-                (label((index as f64 + 0.5) * step, BOTTOM + 20.0, &self.bars[index].name))
-            }
+            @for (index, tick) in &self.ticks { (label(*index as f64 * step, BOTTOM + 20.0, tick)) }
             (label(WIDTH / 2.0, BOTTOM + 42.0, self.axis))
         };
         let table = html! {
@@ -83,14 +81,14 @@ fn pitches(totals: &Totals) -> Option<Histogram> {
     let (from, to) = (lowest / 12 * 12, (highest / 12 * 12 + 12).min(128));
     let bars: Vec<Bar> = (from..to).map(|key| Bar { name: key_name(key), value: totals.pitches[key] as f64 }).collect();
     let octaves = bars.len().div_ceil(12);
-    let named = (0..bars.len()).step_by(12 * octaves.div_ceil(6)).collect();
+    let ticks = (0..bars.len()).step_by(12 * octaves.div_ceil(6)).map(|bar| (bar, key_name(from + bar))).collect();
     let description = format!(
         "From {} to {}, mostly {}. C4 is middle C; percussion is counted by its keys.",
         key_name(lowest),
         key_name(highest),
         Histogram::peak(&bars)
     );
-    Some(Histogram { id: "pitches", title: "Pitch", description, axis: "key", unit: "notes", bars, named })
+    Some(Histogram { id: "pitches", title: "Pitch", description, axis: "key", unit: "notes", bars, ticks })
 }
 
 fn velocities(totals: &Totals) -> Option<Histogram> {
@@ -106,10 +104,8 @@ fn velocities(totals: &Totals) -> Option<Histogram> {
         })
         .collect();
     let description = format!("From {lowest} to {highest}, mostly {}.", Histogram::peak(&bars));
-    let mut histogram =
-        Histogram { id: "velocities", title: "Velocity", description, axis: "velocity", unit: "notes", bars, named: vec![] };
-    histogram.named = vec![1, 8, 14];
-    Some(histogram)
+    let ticks = [0, 4, 8, 12].map(|bar| (bar, (bar * 8).to_string())).into();
+    Some(Histogram { id: "velocities", title: "Velocity", description, axis: "velocity", unit: "notes", bars, ticks })
 }
 
 fn tempos(totals: &Totals) -> Option<Histogram> {
@@ -122,8 +118,8 @@ fn tempos(totals: &Totals) -> Option<Histogram> {
     } else {
         format!("From {slowest:.1} to {fastest:.1}, mostly {}.", Histogram::peak(&bars))
     };
-    let named = ends(bars.len());
-    Some(Histogram { id: "tempos", title: "Tempo", description, axis: "quarter notes per minute", unit: "s", bars, named })
+    let ticks = edges(slowest.round() as u32, width, bars.len());
+    Some(Histogram { id: "tempos", title: "Tempo", description, axis: "quarter notes per minute", unit: "s", bars, ticks })
 }
 
 fn densities(totals: &Totals) -> Option<Histogram> {
@@ -160,8 +156,8 @@ fn levels(totals: &Totals) -> Option<Histogram> {
         Histogram::peak(&bars),
         totals.digital_silence * 100.0
     );
-    let named = vec![0, bars.len() / 2, last];
-    Some(Histogram { id: "levels", title: "Loudness", description, axis: "dBFS", unit: "s", bars, named })
+    let ticks = (0..last).step_by(4).map(|bar| (bar, format!("{:.0}", Sound::level(bar)))).collect();
+    Some(Histogram { id: "levels", title: "Loudness", description, axis: "dBFS", unit: "s", bars, ticks })
 }
 
 /// Counts in bins of `width`, from that of the first to that of the last.
@@ -174,12 +170,10 @@ fn bins(counts: &BTreeMap<u32, f64>, width: u32, name: impl Fn(u32, u32) -> Stri
     (first / width..=last / width).map(bin).collect()
 }
 
-fn ends(bars: usize) -> Vec<usize> {
-    match bars {
-        0 | 1 => (0..bars).collect(),
-        2..5 => vec![0, bars - 1],
-        _ => vec![0, bars / 2, bars - 1],
-    }
+/// The lower edges of a few of `count` bins of `width`, the first of which holds `first`.
+fn edges(first: u32, width: u32, count: usize) -> Vec<(usize, String)> {
+    let edge = |bin: usize| (bin, ((first / width + bin as u32) * width).to_string());
+    (0..count).step_by(count.div_ceil(5).max(1)).map(edge).collect()
 }
 
 /// `C4` of MIDI key 60.
@@ -208,6 +202,7 @@ mod tests {
         let read: Vec<(&str, f64)> = bars.iter().map(|bar| (&*bar.name, bar.value)).collect();
         assert_eq!(read, [("55 to 59", 1.0), ("60 to 64", 5.0), ("65 to 69", 0.0), ("70 to 74", 4.0)]);
         assert!(bins(&BTreeMap::new(), 5, |_, _| String::new()).is_empty());
+        assert_eq!(edges(58, 5, 4), [(0, "55".into()), (1, "60".into()), (2, "65".into()), (3, "70".into())]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::histogram::histograms;
 use super::roll::rolls;
 use super::strips::strips;
 use super::timeline::timeline;
-use super::words::{clock, length, name_of};
+use super::words::{clock, count, length, name_of};
 use super::{Outlook, Report};
 use crate::quality::{Grade, Quality, percent};
 
@@ -33,9 +33,9 @@ pub fn page(report: &Report) -> String {
                 main {
                     header {
                         h1 { "Training report" }
-                        p { (takes.len()) (plural(" take", takes.len())) ", " (length(totals.seconds)) ", " (totals.notes) " notes. "
-                            (export.sequences()) " sequences could be exported." }
-                        p.grades { @for (&grade, &count) in &totals.verdicts { (badge(grade)) " " (count) " " (grade.name()) " " } }
+                        p { (count(takes.len() as u64, "take")) ", " (length(totals.seconds)) ", " (count(totals.notes, "note")) ". "
+                            (count(export.sequences(), "sequence")) " could be exported." }
+                        p.grades { @for (&grade, takes) in &totals.verdicts { (badge(grade)) " " (takes) " " (grade.name()) " " } }
                     }
                     (broken_files(broken, unfinished))
                     (verdicts(takes))
@@ -139,10 +139,10 @@ fn outlook(export: &Outlook) -> Markup {
             } }
             @if !export.left_out.is_empty() {
                 p { "Left out:" }
-                ul { @for (reason, &count) in &export.left_out { li { (count) " " (plural("window", count as usize)) ": " (reason.words()) } } }
+                ul { @for (reason, &windows) in &export.left_out { li { (count(windows, "window")) ": " (reason.words()) } } }
             }
             @if export.repeated_takes > 0 {
-                p { (export.repeated_takes) " " (plural("take", export.repeated_takes as usize)) " repeat another one, and stand on its side." }
+                p { (count(export.repeated_takes, "take")) " played again: on the side of the first one." }
             }
         }
     }
@@ -201,8 +201,4 @@ fn range(slowest: f64, fastest: f64) -> String {
 
 fn decibels(level: Option<f64>) -> String {
     level.map_or_else(|| "silence".to_owned(), |level| format!("{level:.1} dBFS"))
-}
-
-fn plural(word: &str, count: usize) -> String {
-    if count == 1 { word.to_owned() } else { format!("{word}s") }
 }

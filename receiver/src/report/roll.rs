@@ -46,7 +46,7 @@ fn draw(number: usize, take: &Quality, excerpt: &Excerpt) -> Markup {
     let x = |seconds: f64| LEFT + seconds / excerpt.seconds * (WIDTH - LEFT);
     let drums = excerpt.notes.iter().filter(|(.., note)| note.channel == PERCUSSION).count();
     let description = format!(
-        "{} notes from {} on, {} to {}{}. The louder, the darker.",
+        "{} notes from {} on, {} to {}{}. The louder, the stronger.",
         excerpt.notes.len(),
         length(excerpt.begin),
         key_name(lowest.into()),
@@ -59,7 +59,7 @@ fn draw(number: usize, take: &Quality, excerpt: &Excerpt) -> Markup {
     let content = html! {
         @for c in octaves.step_by(every) {
             (line(y(c) + row))
-            (label(0.0, (y(c) + row).min(BOTTOM) - 3.0, &key_name(c.into())))
+            (label(0.0, (y(c) + row - 3.0).max(14.0), &key_name(c.into())))
         }
         @for (onset, sounding, note) in &excerpt.notes {
             @let class = if note.channel == PERCUSSION { "drum" } else { "note" };

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::picture::{Frame, WIDTH, label, line, rectangle};
-use super::words::{clock, length, name_of};
+use super::words::{clock, count, length, name_of};
 use crate::quality::Quality;
 
 /// Takes that begin within this of the end of the ones before are one session, in seconds.
@@ -37,12 +37,12 @@ pub(super) fn timeline(takes: &[Quality]) -> Option<Markup> {
         0 => String::new(),
         older => format!(" {older} older ones are not shown."),
     };
-    let hours: f64 = takes.iter().map(|take| take.seconds).sum();
+    let seconds: f64 = takes.iter().map(|take| take.seconds).sum();
     let description = format!(
-        "{} takes in {} sessions, {} in all. Blue takes are good, striped ones deserve a look, crossed ones are bad; notches are gaps.{more}",
-        takes.len(),
-        all.len(),
-        length(hours)
+        "{} in {}, {} in all. Blue takes are good, striped ones deserve a look, crossed ones are bad; notches are gaps.{more}",
+        count(takes.len() as u64, "take"),
+        count(all.len() as u64, "session"),
+        length(seconds)
     );
     let (mut y, mut bands) = (0.0, Vec::new());
     for session in shown.iter().rev() {
