@@ -9,7 +9,7 @@ mod sequences;
 
 use exports::{compare, export, plan, varied};
 use send_learn::export::{Format, Pytorch, Shard};
-use send_learn::sequences::Split;
+use send_learn::sequences::{Sequence, Split};
 use sequences::sequence;
 
 #[test]
@@ -19,6 +19,22 @@ fn torch_loads_what_went_in() {
         export(&Pytorch, &varied(), audio, folder.path());
         compare("SEND_LEARN_TORCH_PYTHON", "read_pytorch.py", folder.path());
     }
+}
+
+/// Beyond 65,535 entries a zip archive needs its newer tables.
+#[test]
+fn torch_loads_66_000_tensors() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = sequence(1, Split::Train, 0, 100);
+    let many: Vec<Sequence> = (0..3_300)
+        .map(|number| {
+            let mut next = one.clone();
+            next.about.id = format!("00000001-{number:012}");
+            next
+        })
+        .collect();
+    export(&Pytorch, &many, false, folder.path());
+    compare("SEND_LEARN_TORCH_PYTHON", "read_pytorch.py", folder.path());
 }
 
 #[test]

@@ -70,15 +70,21 @@ def notes(messages, end):
         if not message.is_meta and hasattr(message, "channel"):
             by_channel[message.channel].append((order, sample, message))
     for channel, own in by_channel.items():
+        by_key = {key: [(o, s, m) for o, s, m in own if m.type.startswith("note") and m.note == key] for key in range(128)}
         pedal_ups = [(order, sample) for order, sample, m in own if m.is_cc(64) and m.value < 64 or m.is_cc(120) or m.is_cc(121)]
         pedal_moves = [(order, m.value >= 64) for order, _, m in own if m.is_cc(64)]
         for order, sample, message in own:
             if message.type != "note_on" or message.velocity == 0:
                 continue
-            key = [(o, s, m) for o, s, m in own if o > order and m.type.startswith("note") and m.note == message.note]
-            strikes = [(o, s) for o, s, m in key if m.type == "note_on" and m.velocity > 0]
-            lifts = [(o, s, m) for o, s, m in key if not (m.type == "note_on" and m.velocity > 0)]
+            later = [(o, s, m) for o, s, m in by_key[message.note] if o > order]
+            strikes = [(o, s) for o, s, m in later if m.type == "note_on" and m.velocity > 0]
+            lifts = [(o, s, m) for o, s, m in later if not (m.type == "note_on" and m.velocity > 0)]
             again = strikes[0] if strikes else None
+            before = [m for o, _, m in by_key[message.note] if o < order]
+            cut = bool(before) and before[-1].type == "note_on" and before[-1].velocity > 0
+            if cut and lifts and lifts[0][1] == sample and (again is None or lifts[0][0] < again[0]):
+                # This lift is of the note that this one cut off.
+                lifts = lifts[1:]
             # A lift on the sample of the next strike may come after it.
             lift = next((l for l in lifts if again is None or l[0] < again[0] or l[1] == again[1]), None)
             if again is not None and lift is not None and lift[0] > again[0]:
@@ -96,19 +102,39 @@ def notes(messages, end):
     return sorted(found)
 
 
+# What "reset all controllers" sets (MIDI Recommended Practice 015).
+RESET = {("controller", number): 0 for number in (1, 64, 65, 66, 67)}
+RESET |= {("controller", number): 1 for number in (11, 98, 99, 100, 101)}
+RESET |= {("pitch-bend", 0): 0, ("channel-pressure", 0): 0} | {("key-pressure", key): 0 for key in range(128)}
+KINDS = ["controller", "pitch-bend", "channel-pressure", "key-pressure", "program"]
+
+
 def controls(messages):
     found = []
+    held = [{} for _ in range(16)]
     for sample, m in messages:
+        if m.type == "control_change" and m.control == 121:
+            for kind, number in sorted(held[m.channel], key=lambda lane: (KINDS.index(lane[0]), lane[1])):
+                value = RESET.get((kind, number), held[m.channel][kind, number])
+                if value != held[m.channel][kind, number]:
+                    found.append([sample, kind, m.channel, number, value])
+                    held[m.channel][kind, number] = value
+            continue
         if m.type == "control_change" and m.control < 120:
-            found.append([sample, "controller", m.channel, m.control, m.value / 127])
+            change = ("controller", m.control, m.value / 127)
         elif m.type == "pitchwheel":
-            found.append([sample, "pitch-bend", m.channel, 0, m.pitch / 8192])
+            change = ("pitch-bend", 0, m.pitch / 8192)
         elif m.type == "program_change":
-            found.append([sample, "program", m.channel, 0, float(m.program)])
+            change = ("program", 0, m.program)
         elif m.type == "aftertouch":
-            found.append([sample, "channel-pressure", m.channel, 0, m.value / 127])
+            change = ("channel-pressure", 0, m.value / 127)
         elif m.type == "polytouch":
-            found.append([sample, "key-pressure", m.channel, m.note, m.value / 127])
+            change = ("key-pressure", m.note, m.value / 127)
+        else:
+            continue
+        kind, number, value = change
+        held[m.channel][kind, number] = value
+        found.append([sample, kind, m.channel, number, value])
     return found
 
 

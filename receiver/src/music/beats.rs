@@ -11,8 +11,11 @@ use super::moment::Moment;
 /// A playhead that is further off than this, in samples, has jumped: hosts that count in seconds round each position.
 const PLAYHEAD_ROUNDING: u64 = 2;
 
-/// Quarter notes per sample beyond which a step is no music: 14,400 quarter notes per minute at 48 kHz.
-const MAX_SPEED: f64 = 0.005;
+/// Quarter notes per sample beyond which a step is no music: 5,760 quarter notes per minute at 48 kHz.
+const MAX_SPEED: f64 = 0.002;
+
+/// Steps shorter than this, in samples, are rounding: their speed would be none.
+const SHORTEST_STEP: f64 = 1e-3;
 
 /// A step agrees with the stated tempos when it is between what they give, by this share.
 const TEMPO_TOLERANCE: f64 = 0.05;
@@ -86,8 +89,10 @@ impl Walk {
         let there = next.and_then(Point::of);
         if let Some((next, there)) = next.zip(there) {
             if continues(moment, next) && agrees(moment, next, there.ppq - here.ppq, rate) {
-                self.way.extend(turning_point(moment, here, next, there, rate));
-                return self.way.push(there);
+                if let Some(turn) = turning_point(moment, here, next, there, rate) {
+                    self.step(turn);
+                }
+                return self.step(there);
             }
             if let Some((begin, end)) = next.repeat.or(moment.repeat)
                 && next.rolling
@@ -97,19 +102,25 @@ impl Walk {
             {
                 let share = (end - here.ppq) / (end - here.ppq + there.ppq - begin);
                 let sample = here.sample + share * (there.sample - here.sample);
-                self.way.push(Point { sample, ppq: end });
+                self.step(Point { sample, ppq: end });
                 self.leave();
-                if there.sample - sample >= 1.0 {
-                    self.way.push(Point { sample, ppq: begin });
-                }
-                return self.way.push(there);
+                self.way.push(Point { sample, ppq: begin });
+                return self.step(there);
             }
         }
         if let Some(speed) = speed(moment, rate) {
             let sample = end as f64;
-            self.way.push(Point { sample, ppq: here.ppq + speed * (sample - here.sample) });
+            self.step(Point { sample, ppq: here.ppq + speed * (sample - here.sample) });
         }
         self.leave();
+    }
+
+    /// Goes on to a point, if there is a way to it.
+    fn step(&mut self, to: Point) {
+        let last = self.way.last();
+        if last.is_some_and(|last| to.sample - last.sample >= SHORTEST_STEP && to.ppq > last.ppq) {
+            self.way.push(to);
+        }
     }
 
     /// The playhead stops or jumps: states the beats on its way.
@@ -156,7 +167,7 @@ fn agrees(moment: &Moment, next: &Moment, quarters: f64, rate: Option<f64>) -> b
 
 /// Quarter notes per sample.
 fn speed(moment: &Moment, rate: Option<f64>) -> Option<f64> {
-    Some(moment.tempo? / (60.0 * rate?))
+    Some(moment.tempo? / (60.0 * rate?)).filter(|speed| *speed <= MAX_SPEED)
 }
 
 /// Where the tempo changed between two moments that state different ones: hosts tell of it a block late.
@@ -165,7 +176,7 @@ fn turning_point(moment: &Moment, here: Point, next: &Moment, there: Point, rate
     let ahead = here.ppq + before * (there.sample - here.sample) - there.ppq;
     let back = ahead / (before - after);
     let passed = there.sample - here.sample - back;
-    (back >= 1.0 && passed >= 1.0).then(|| Point { sample: here.sample + passed, ppq: here.ppq + before * passed })
+    (back >= 1.0 && passed >= 1.0).then_some(Point { sample: here.sample + passed, ppq: here.ppq + before * passed })
 }
 
 #[cfg(test)]
@@ -210,8 +221,9 @@ mod tests {
     fn a_beat_on_a_row_or_a_seam_is_stated_once() {
         let moments = [rolling(0, 0.0, 120.0), rolling(24_000, 1.0, 120.0), rolling(48_000, 2.000_000_01, 120.0)];
         assert_eq!(samples(&moments, 72_000), [0, 24_000, 48_000]);
-        let late = [rolling(0, 0.000_02, 120.0), rolling(48_000, 2.0, 120.0)];
-        assert_eq!(samples(&late, 24_000), [0], "the take ends before the next row");
+        // The second beat rounds to the sample after the last.
+        let late = [located(rolling(0, 0.000_02, 120.0), 48_000)];
+        assert_eq!(samples(&late, 24_000), [0]);
     }
 
     #[test]
@@ -311,8 +323,15 @@ mod tests {
     }
 
     #[test]
+    fn a_row_at_the_very_end_of_its_loop_is_no_step() {
+        let turning = |sample: u64, ppq: f64| Moment { repeat: Some((0.0, 4.0)), ..located(rolling(sample, ppq, 120.0), 48_000) };
+        let moments = [turning(100, 4.0 - 1e-14), turning(24_100, 1.0)];
+        assert_eq!(walk(&moments, 30_000), [(100, 0.0, 0, 0), (24_100, 1.0, 0, 1)]);
+    }
+
+    #[test]
     fn a_playhead_that_makes_no_sense_has_no_beats() {
-        let leap = [rolling(0, 0.0, 120.0), rolling(48_000, 1e9, 120.0), rolling(96_000, 2.0, 120.0)];
+        let leap = [rolling(0, 0.0, 120.0), rolling(48_000, 1e8, 120.0), rolling(96_000, 2.0, 120.0)];
         assert!(samples(&leap, 96_000).len() < 10);
         let backwards = [rolling(0, 5.0, 120.0), rolling(48_000, 4.0, 120.0)];
         assert_eq!(walk(&backwards, 48_000), [(0, 5.0, 1, 1), (24_000, 6.0, 1, 2)], "it can only have jumped");

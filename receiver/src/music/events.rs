@@ -114,9 +114,10 @@ mod tests {
         let begin = exclusive(5, MidiKind::SysEx, 0, 3);
         let end = exclusive(5, MidiKind::SysExContinued, 3, 3);
         let clock = row(5, MidiKind::Message, [0xF8, 0, 0]);
-        let joined = (5, SYSEX[..6].to_vec());
-        assert_eq!(bytes(&[begin, end]), [joined.clone()]);
-        assert_eq!(bytes(&[begin, clock, end]), [joined, (5, vec![0xF8])]);
+        let joined = [(5, SYSEX[..6].to_vec())];
+        assert_eq!(bytes(&[begin, end]), joined);
+        assert_eq!(bytes(&[begin, clock, end])[..1], joined);
+        assert_eq!(bytes(&[begin, clock, end])[1..], [(5, vec![0xF8])]);
     }
 
     #[test]

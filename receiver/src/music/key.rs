@@ -3,8 +3,8 @@
 //! The method is that of C. L. Krumhansl and M. A. Schmuckler (C. L. Krumhansl, "Cognitive Foundations of Musical Pitch",
 //! 1990, chapter 4): the durations of the twelve pitch classes are correlated with a profile of each key, and the key that
 //! correlates best is taken. The profiles are those of J. Albrecht and D. Shanahan, "The Use of Large Corpora to Train a New
-//! Type of Key-Finding Algorithm: An Improved Treatment of the Minor Mode", Music Perception 31 (2013): the shares of the
-//! pitch classes in 982 pieces. On chorales of Bach they find more keys than the older ones do (spec/dataset.md).
+//! Type of Key-Finding Algorithm: An Improved Treatment of the Minor Mode", Music Perception 31 (2013): shares of the
+//! pitch classes in a large corpus. On chorales of Bach they find more keys than the older ones do (spec/dataset.md).
 
 use std::fmt;
 

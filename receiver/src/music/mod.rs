@@ -187,3 +187,54 @@ fn fill<T>(own: &mut Vec<T>, other: Vec<T>) {
         *own = other;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn music(onset: u64, tempo: f64) -> Music {
+        let (duration, velocity, release_velocity) = (10, 64, 64);
+        let note = Note {
+            onset,
+            duration,
+            sustained: 10,
+            pitch: 60,
+            velocity,
+            release_velocity,
+            channel: 0,
+            track: 0,
+            held: false,
+            open: false,
+        };
+        let control = Control { sample: onset, kind: ControlKind::PitchBend, channel: 0, number: 0, value: 0.0, track: 0 };
+        let event = Event { sample: onset, bytes: vec![0xF8], track: 0 };
+        let notes = vec![note, Note { onset: onset + 10, ..note }];
+        Music { notes, controls: vec![control], tempos: vec![Tempo { sample: 0, tempo }], events: vec![event], ..Music::default() }
+    }
+
+    #[test]
+    fn merged_music_is_in_order_and_names_its_sources() {
+        let mut merged = music(5, 120.0);
+        merged.merge(music(10, 90.0), 1);
+        merged.merge(music(0, 60.0), 2);
+        let notes: Vec<_> = merged.notes.iter().map(|note| (note.onset, note.track)).collect();
+        assert_eq!(notes, [(0, 2), (5, 0), (10, 1), (10, 2), (15, 0), (20, 1)]);
+        let controls: Vec<_> = merged.controls.iter().map(|control| (control.sample, control.track)).collect();
+        let events: Vec<_> = merged.events.iter().map(|event| (event.sample, event.track)).collect();
+        assert_eq!(
+            (controls.as_slice(), events.as_slice()),
+            ([(0, 2), (5, 0), (10, 1)].as_slice(), [(0, 2), (5, 0), (10, 1)].as_slice())
+        );
+        assert_eq!(merged.tempos, [Tempo { sample: 0, tempo: 120.0 }]);
+    }
+
+    #[test]
+    fn tempo_and_beats_come_from_another_source_where_there_are_none() {
+        let mut merged = Music::default();
+        let beats = vec![Beat { sample: 3, ppq: 0.0, bar: 0, beat: 0 }];
+        let meters = vec![Meter { sample: 0, numerator: 3, denominator: 4 }];
+        merged.merge(Music { beats: beats.clone(), meters: meters.clone(), ..music(0, 90.0) }, 1);
+        assert_eq!(merged.tempos, [Tempo { sample: 0, tempo: 90.0 }]);
+        assert_eq!((merged.beats, merged.meters), (beats, meters));
+    }
+}

@@ -5,7 +5,7 @@ use send_learn_protocol::record::TransportFlags;
 use crate::store::layout::TransportRow;
 
 /// Beyond these, in quarter notes and quarter notes per minute, a value is no music: its arithmetic would lose samples.
-const MAX_PPQ: f64 = 1e9;
+const MAX_PPQ: f64 = 1e8;
 const MAX_TEMPO: f64 = 1e5;
 
 /// The shortest beat: hosts offer 64th notes at most.

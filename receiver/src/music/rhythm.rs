@@ -198,13 +198,10 @@ mod tests {
     fn chords_are_one_onset_and_held_notes_none() {
         let beats: Vec<_> =
             (0..5).map(|n| Beat { sample: n * 24_000, ppq: n as f64, bar: n as i32 / 4, beat: n as u16 % 4 }).collect();
-        let syncopated = |held| {
-            let notes = vec![Note { held, ..note(0) }, note(24_000), note(24_000), note(72_000)];
-            Rhythm::of(&Music { notes, beats: beats.clone(), ..Music::default() }).unwrap().syncopation
-        };
-        assert_eq!(syncopated(false), 0.25);
-        // Without the first note, the bar begins with a rest that nothing precedes.
-        assert_eq!(syncopated(true), 0.25);
+        let of = |notes| Rhythm::of(&Music { notes, beats: beats.clone(), ..Music::default() }).unwrap();
+        assert_eq!(of(vec![note(0), note(24_000), note(24_000), note(72_000)]).syncopation, 0.25);
+        let held = Note { held: true, ..note(1000) };
+        assert_eq!(of(vec![held, note(24_000)]).microtiming, Some(0.0));
     }
 
     #[test]

@@ -81,7 +81,7 @@ pub fn window(music: &Music, range: Range<u64>) -> Music {
         match bytes[..] {
             [status @ 0x90..=0x9F, pitch, velocity @ 1..=127] => sounding.push((event.track, [status, pitch, velocity])),
             [status @ 0x80..=0x9F, pitch, _] => {
-                sounding.retain(|(track, strike)| (*track, strike[0] & 15, strike[1]) != (event.track, status & 15, pitch))
+                sounding.retain(|(track, strike)| (*track, strike[0] & 15, strike[1]) != (event.track, status & 15, pitch));
             }
             [status @ 0xB0..=0xBF, number, _] => _ = held.insert((event.track, status, number), bytes.clone()),
             [status @ 0xC0..=0xEF, ..] => _ = held.insert((event.track, status, 0), bytes.clone()),

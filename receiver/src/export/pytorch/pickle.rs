@@ -198,11 +198,11 @@ impl Pickle {
     }
 }
 
-/// Values from one item to the next along each axis, the last axis running fastest; as torch counts them, an empty axis has 1.
+/// Values from one item to the next along each axis, the last axis running fastest.
 fn strides(shape: &[usize]) -> Vec<usize> {
     let mut strides = vec![1; shape.len()];
     for axis in (1..shape.len()).rev() {
-        strides[axis - 1] = strides[axis] * shape[axis].max(1);
+        strides[axis - 1] = strides[axis] * shape[axis];
     }
     strides
 }
