@@ -3,6 +3,8 @@
 mod export;
 mod info;
 mod list;
+mod quality;
+mod report;
 mod serve;
 mod table;
 mod verify;
@@ -50,6 +52,10 @@ enum Command {
     },
     /// Make a dataset of recordings, for those who train models.
     Export(export::ExportOptions),
+    /// Say how good recordings are, in figures and in words.
+    Quality(quality::QualityOptions),
+    /// Write a report for programs, and one for people: quality, and what an export would contain.
+    Report(report::ReportOptions),
     /// List all takes.
     List {
         #[command(flatten)]
@@ -81,6 +87,8 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Info { path, json } => info::run(&path, json),
         Command::Verify { path } => verify::run(&path),
         Command::Export(options) => export::run(options),
+        Command::Quality(options) => quality::run(options),
+        Command::Report(options) => report::run(options),
         Command::List { data } => list::run(&data.path()?),
     }
 }

@@ -88,7 +88,7 @@ pub(super) fn run<F: Format>(format: &F, request: &Request<'_>, progress: &dyn F
         audio: request.audio,
         contents,
         performances: plan.performances.clone(),
-        repeated_takes: plan.repeated_takes,
+        repeated_takes: plan.repeats.len() as u64,
         left_out: plan.left_out.clone(),
         broken: request.sources.broken.iter().chain(&plan.broken).map(ToString::to_string).collect(),
         files,

@@ -18,13 +18,13 @@ pub(super) struct Performance {
     pub(super) sessions: Vec<Vec<usize>>,
 }
 
-/// Joins takes (numbers in `profiles`, which are in order of their begin) to sessions and these to performances. Says how many
-/// takes repeat another one.
-pub(super) fn find(profiles: &[(usize, Profile)], names: &[String]) -> (Vec<Performance>, u64) {
+/// Joins takes (numbers in `profiles`, which are in order of their begin) to sessions and these to performances. Says which takes
+/// repeat an earlier one, and which.
+pub(super) fn find(profiles: &[(usize, Profile)], names: &[String]) -> (Vec<Performance>, Vec<(usize, usize)>) {
     let count = profiles.len();
     let mut sessions = Groups::new(count);
     let mut performances = Groups::new(count);
-    let mut repeated = vec![false; count];
+    let mut repeated = vec![None; count];
     for one in 0..count {
         for two in one + 1..count {
             let (first, second) = (&profiles[one].1, &profiles[two].1);
@@ -35,8 +35,8 @@ pub(super) fn find(profiles: &[(usize, Profile)], names: &[String]) -> (Vec<Perf
                 performances.join(one, two);
             }
             // Two streams of one session may well play the same notes.
-            if !repeated[two] && first.fingerprint.repeats(&second.fingerprint) {
-                repeated[two] = sessions.root(one) != sessions.root(two);
+            if repeated[two].is_none() && first.fingerprint.repeats(&second.fingerprint) {
+                repeated[two] = (sessions.root(one) != sessions.root(two)).then_some(one);
                 performances.join(one, two);
             }
         }
@@ -55,7 +55,8 @@ pub(super) fn find(profiles: &[(usize, Profile)], names: &[String]) -> (Vec<Perf
             None => list.push(vec![take]),
         }
     }
-    (found.into_iter().map(|(_, performance)| performance).collect(), repeated.iter().filter(|again| **again).count() as u64)
+    let repeats = repeated.iter().enumerate().filter_map(|(two, one)| Some((profiles[two].0, profiles[(*one)?].0)));
+    (found.into_iter().map(|(_, performance)| performance).collect(), repeats.collect())
 }
 
 /// Draws a side for each performance, from its name and the seed alone: it stays there when others come. A single performance is

@@ -45,12 +45,12 @@ impl Reason {
 
 /// Notes of another take for a planned sequence.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Pairing {
+pub(crate) struct Pairing {
     /// Which take.
-    pub(super) take: usize,
+    pub(crate) take: usize,
     /// Its sample at the sequence's begin, and how many of its samples the sequence lasts.
-    pub(super) first_sample: u64,
-    pub(super) frames: u64,
+    pub(crate) first_sample: u64,
+    pub(crate) frames: u64,
     pub(super) alignment: &'static str,
     pub(super) uncertainty: f64,
 }
@@ -59,9 +59,9 @@ pub(super) struct Pairing {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Planned {
     /// Which take of the sources.
-    pub(super) take: usize,
+    pub(crate) take: usize,
     /// The take's samples.
-    pub(super) range: Range<u64>,
+    pub(crate) range: Range<u64>,
     /// The window's number in its performance.
     pub(super) window: u64,
     /// The performance's name.
@@ -69,7 +69,7 @@ pub struct Planned {
     /// On which side it stands.
     pub(super) split: Split,
     /// Where its notes come from.
-    pub(super) notes: Vec<Pairing>,
+    pub(crate) notes: Vec<Pairing>,
 }
 
 impl Planned {
@@ -106,8 +106,8 @@ pub struct Plan {
     pub left_out: BTreeMap<Reason, u64>,
     /// Performances on each side.
     pub performances: BTreeMap<Split, u64>,
-    /// Takes that repeat another one, and stand on the same side for that.
-    pub repeated_takes: u64,
+    /// Takes that repeat an earlier one, which follows, and stand on its side for that; both by their place in the sources.
+    pub repeats: Vec<(usize, usize)>,
     /// Takes that cannot be read, and why.
     pub broken: Vec<StoreError>,
 }
@@ -124,8 +124,8 @@ impl Plan {
             }
         }
         let names: Vec<String> = sources.takes.iter().map(|source| short(&source.summary.take_id)).collect();
-        let (performances, repeated) = performance::find(&profiles, &names);
-        plan.repeated_takes = repeated;
+        let (performances, repeats) = performance::find(&profiles, &names);
+        plan.repeats = repeats;
         for (performance, split) in performance::split(performances, settings) {
             *plan.performances.entry(split).or_default() += 1;
             let mut windows = 0;
