@@ -128,7 +128,7 @@ fn densities(totals: &Totals) -> Option<Histogram> {
     let width = [1, 2, 5, 10].into_iter().find(|width| most / width < 24).unwrap_or(50);
     let bars = bins(&counts, width, |from, to| if width == 1 { from.to_string() } else { format!("{from} to {to}") });
     let description = format!("{:.1} notes per second on average, counted in stretches of 10 s.", totals.density);
-    let named = ends(bars.len());
+    let ticks = edges(*totals.density_stretches.keys().next()?, width, bars.len());
     Some(Histogram {
         id: "densities",
         title: "Note density",
@@ -136,7 +136,7 @@ fn densities(totals: &Totals) -> Option<Histogram> {
         axis: "notes per second",
         unit: "stretches",
         bars,
-        named,
+        ticks,
     })
 }
 

@@ -211,6 +211,7 @@ mod tests {
         };
         let control = |kind, number, value| Control { sample: 480, kind, channel: 1, number, value, track: 3 };
         Music {
+            ppq: None,
             notes: vec![note, Note { held: true, open: false, ..note }],
             controls: vec![
                 control(ControlKind::Controller, 64, 1.0),
