@@ -227,7 +227,6 @@ mod tests {
                 Event { sample: 3, bytes: vec![0xC0, 5], track: 1 },
                 Event { sample: 4, bytes: vec![0xF0, 2, 3, 0xF7], track: 0 },
             ],
-            ppq: None,
         }
     }
 
