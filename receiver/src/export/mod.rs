@@ -6,9 +6,12 @@
 
 mod card;
 mod columns;
+mod hdf5;
 mod manifest;
 mod midi_audio;
+mod npy;
 mod order;
+mod parquet;
 mod pytorch;
 mod run;
 mod safetensors;
@@ -16,10 +19,13 @@ mod shards;
 mod smf;
 mod tensorflow;
 mod tokens;
+mod webdataset;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use self::hdf5::Hdf5;
+pub use self::parquet::Parquet;
 pub use manifest::{Contents, ExportedFile, MANIFEST, Manifest, Skipped};
 pub use midi_audio::MidiAudio;
 pub use pytorch::Pytorch;
@@ -27,6 +33,7 @@ pub use run::Request;
 pub use safetensors::Safetensors;
 pub use tensorflow::Tensorflow;
 pub use tokens::Tokens;
+pub use webdataset::WebDataset;
 
 use crate::sequences::{Reason, Sequence, Settings, Split};
 
