@@ -198,8 +198,11 @@ pub fn export(format: &str, request: &Request<'_>, progress: &dyn Fn(u64)) -> Re
     match format {
         Pytorch::NAME => run::run(&Pytorch, request, progress),
         Tensorflow::NAME => run::run(&Tensorflow, request, progress),
+        Hdf5::NAME => run::run(&Hdf5, request, progress),
         MidiAudio::NAME => run::run(&MidiAudio, request, progress),
         Safetensors::NAME => run::run(&Safetensors, request, progress),
+        Parquet::NAME => run::run(&Parquet, request, progress),
+        WebDataset::NAME => run::run(&WebDataset, request, progress),
         Tokens::NAME => run::run(&Tokens, request, progress),
         unknown => Err(ExportError::Unknown { format: unknown.to_owned() }),
     }

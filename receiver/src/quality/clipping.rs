@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn a_gap_ends_a_row() {
         let mut clipping = Clipping::default();
-        [1.0, 1.0].map(|sample| clipping.push(sample));
+        [1.0, 1.0].into_iter().for_each(|sample| clipping.push(sample));
         clipping.interrupt();
         clipping.push(1.0);
         assert_eq!(clipping.runs, 0);
