@@ -56,10 +56,10 @@ fn contents(folder: &Path) -> Vec<(String, Vec<u8>)> {
 #[test]
 fn every_format_is_exported_with_a_manifest_that_names_its_files() {
     let (data, _sources) = written(&[short_take(1), short_take(2), short_take(3), short_take(4)]);
+    let recordings = data.path().join("2026-11-22");
     for format in FORMATS {
         let out = data.path().join("out").join(format);
-        let arguments =
-            [&["export", format, data.path().join("2026-11-22").to_str().unwrap(), "--out", out.to_str().unwrap()], &SHORT[..]];
+        let arguments = [&["export", format, recordings.to_str().unwrap(), "--out", out.to_str().unwrap()], &SHORT[..]];
         let output = command(&arguments.concat());
         assert!(output.status.success(), "{format}: {}", said(&output));
         let manifest = manifest(&out);
