@@ -180,6 +180,6 @@ fn takes_that_repeat_one_another_stand_on_one_side() {
     let takes = [take(1), Take { notes: melody(1, 100), ..take(2) }, take(3)];
     let (_data, sources) = written(&takes);
     let plan = Plan::new(&sources, &Settings::default());
-    assert_eq!(plan.repeated_takes, 1);
+    assert_eq!(plan.repeats.len(), 1);
     assert_eq!(plan.performances.values().sum::<u64>(), 2);
 }
