@@ -1,22 +1,21 @@
-//! Clipping: samples that stand at the top of the scale.
+//! Clipping: samples that stand still at the top of the scale.
 
-/// From this size on a sample stands at the top: the highest value of 16-bit audio is 0.99997, and converters stop a little
-/// below.
+/// From this size on a sample stands at the top: converters stop a little below full scale.
 const TOP: f32 = 0.999;
 
-/// Samples in a row that make clipping: one or two may well be a peak.
+/// Equal samples in a row that make clipping: one or two may well be a peak.
 const FEWEST: u64 = 3;
 
-/// Finds runs at the top of one channel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Finds runs at the top of one channel. What swings beyond full scale, as floats can, is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Clipping {
-    /// Runs of at least [`FEWEST`] samples, all above or all below.
+    /// Runs of at least [`FEWEST`] equal samples.
     pub(super) runs: u64,
     /// Samples in them.
     pub(super) samples: u64,
-    /// Samples at the top so far, in a row.
+    /// Equal samples at the top so far, in a row.
     row: u64,
-    below: bool,
+    last: f32,
 }
 
 impl Clipping {
@@ -25,9 +24,8 @@ impl Clipping {
             self.row = 0;
             return;
         }
-        let below = sample < 0.0;
-        self.row = if self.row > 0 && below == self.below { self.row + 1 } else { 1 };
-        self.below = below;
+        self.row = if self.row > 0 && sample == self.last { self.row + 1 } else { 1 };
+        self.last = sample;
         if self.row == FEWEST {
             self.runs += 1;
             self.samples += FEWEST;
@@ -53,11 +51,12 @@ mod tests {
     }
 
     #[test]
-    fn three_in_a_row_on_one_side_are_clipping() {
+    fn three_equal_ones_in_a_row_are_clipping() {
         assert_eq!(of(&[0.5, 1.0, 1.0, 0.5, -1.0, -1.0, 1.0]), (0, 0));
-        assert_eq!(of(&[0.5, 1.0, 0.9995, 1.5, 0.5]), (1, 3));
+        assert_eq!(of(&[0.5, 0.9995, 0.9995, 0.9995, 0.5]), (1, 3));
         assert_eq!(of(&[1.0, 1.0, 1.0, -1.0, -1.0, -1.0, -1.0]), (2, 7));
         assert_eq!(of(&[0.998; 10]), (0, 0));
+        assert_eq!(of(&[1.0, 1.2, 1.3, 1.2, 1.0]), (0, 0));
     }
 
     #[test]

@@ -170,7 +170,7 @@ impl Delivery {
             gaps.seconds += gap.seconds;
         }
         let missing: f64 = all.iter().map(|gap| gap.seconds).sum();
-        delivery.missing = if missing > 0.0 { missing / (source.end() as f64 / rate) } else { 0.0 };
+        delivery.missing = if missing > 0.0 { (missing / (source.end() as f64 / rate)).min(1.0) } else { 0.0 };
         all.sort_by(|one, two| two.seconds.total_cmp(&one.seconds).then(one.at.total_cmp(&two.at)));
         all.truncate(LISTED);
         delivery.worst_gaps = all;

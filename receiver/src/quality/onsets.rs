@@ -105,7 +105,7 @@ mod tests {
     fn clicks(length: usize, at: &[usize]) -> Vec<f32> {
         let mut samples = vec![0.0; length];
         for &begin in at {
-            for (index, sample) in samples[begin..].iter_mut().enumerate().take(4800) {
+            for (index, sample) in samples[begin..].iter_mut().enumerate().take(48_000) {
                 *sample += 0.5 * (-(index as f32) / 960.0).exp() * (index as f32 * 0.3).sin();
             }
         }

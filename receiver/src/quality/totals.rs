@@ -76,12 +76,13 @@ impl Totals {
             totals.add_playing(take, &mut sums);
             totals.add_delivery(take, &mut sums);
         }
-        let share = |sum: f64, of: f64| if of > 0.0 { sum / of } else { 0.0 };
+        // Rounding makes no share of more than all.
+        let share = |sum: f64, of: f64| if of > 0.0 { (sum / of).min(1.0) } else { 0.0 };
         totals.digital_silence = share(sums.silent, totals.sound_seconds);
         totals.near_silence = share(sums.nearly_silent, totals.sound_seconds);
-        totals.density = share(totals.notes as f64, sums.played);
+        totals.density = if sums.played > 0.0 { totals.notes as f64 / sums.played } else { 0.0 };
         totals.complexity = (totals.notes > 0).then(|| sums.complexity / totals.notes as f64);
-        totals.exact = (sums.delivered > 0.0).then(|| sums.exact / sums.delivered);
+        totals.exact = (sums.delivered > 0.0).then(|| share(sums.exact, sums.delivered));
         totals.missing = share(sums.missing, totals.seconds);
         totals
     }

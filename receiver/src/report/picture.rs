@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 /// Width of all pictures, in their own units: about the pixels of a phone's column, so that text of 16 units is as large as the
 /// page's.
-pub(super) const WIDTH: f64 = 340.0;
+pub(super) const WIDTH: f64 = 330.0;
 
 /// What stands around a picture.
 #[derive(Clone, Copy, Debug)]

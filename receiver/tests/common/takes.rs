@@ -7,6 +7,7 @@ use send_learn::source::{Sources, files};
 use send_learn::store::PartWriter;
 use send_learn::store::layout::*;
 use send_learn::store::writer::Part;
+use send_learn::take::slug;
 use send_learn::timeline::{Batch, Faults, Piece, crc_of};
 use send_learn_protocol::packet::hello::{Description, PropertyKey};
 use send_learn_protocol::units::{HostId, HostNanos, MachineId, StreamId, TakeId};
@@ -34,6 +35,10 @@ pub struct Take {
     pub gaps: Vec<GapRow>,
     pub markers: Vec<MarkerRow>,
     pub clock: Vec<ClockRow>,
+    /// Its sound: take's number, position and channel give the sample.
+    pub sound: fn(u8, u64, u64) -> f32,
+    /// How the block at a position came: arrival and quality level.
+    pub delivery: fn(u64) -> (u8, f32),
 }
 
 /// A stereo take of 100 s with the given number, two notes a second, all by itself: another host, machine, and day than others.
@@ -53,6 +58,8 @@ pub fn take(number: u8) -> Take {
         gaps: Vec::new(),
         markers: Vec::new(),
         clock: Vec::new(),
+        sound: sample,
+        delivery: |_| (0, 1.0),
     }
 }
 
@@ -76,12 +83,19 @@ pub fn sample(number: u8, position: u64, channel: u64) -> f32 {
     ((position as f64 * turn).sin() * 8_000.0).round() as f32 / 32_768.0
 }
 
+/// A click at every note of [`melody`], which begins each half second, 100 samples late, that has nearly died away when the next comes.
+pub fn clicks(_: u8, position: u64, _: u64) -> f32 {
+    let since = (position + RATE / 2 - 100) % (RATE / 2);
+    let decay = (-(since as f64) / 6000.0).exp() * (since as f64 * 0.25).sin();
+    if position < 100 { 0.0 } else { (decay * 0.5) as f32 }
+}
+
 impl Take {
     /// Writes it as one closed part in a take's folder below `data`.
     pub fn write(&self, data: &Path) -> PathBuf {
-        let folder = data.join("2026-11-22").join(format!("{:06}-{}", self.number, self.name));
+        let folder = data.join("2026-11-22").join(format!("{:06}-{}", self.number, slug(self.name)));
         std::fs::create_dir_all(&folder).unwrap();
-        let path = folder.join(format!("{}-0001.h5", self.name));
+        let path = folder.join(format!("{}-0001.h5", slug(self.name)));
         let description = Description {
             stream: StreamId([self.number; 16]),
             take: TakeId([self.number; 16]),
@@ -100,8 +114,13 @@ impl Take {
             let channels = u64::from(self.channels);
             let samples: Vec<f32> = (position..position + BLOCK)
                 .flat_map(|position| (0..channels).map(move |channel| (position, channel)))
-                .map(|(position, channel)| if self.is_missing(position) { 0.0 } else { sample(self.number, position, channel) })
+                .map(
+                    |(position, channel)| {
+                        if self.is_missing(position) { 0.0 } else { (self.sound)(self.number, position, channel) }
+                    },
+                )
                 .collect();
+            let (arrival, level) = (self.delivery)(position);
             let block = BlockRow {
                 sample: position,
                 frames: BLOCK as u32,
@@ -109,8 +128,8 @@ impl Take {
                 host_nanos: self.host_nanos + position * 1_000_000_000 / RATE,
                 arrival_nanos: 0,
                 playhead: self.playhead.map_or(i64::MIN, |playhead| playhead + position as i64),
-                arrival: 0,
-                level: 1.0,
+                arrival,
+                level,
             };
             let piece = if self.channels > 0 { Piece::Samples(samples) } else { Piece::Missing(BLOCK) };
             let blocks = if self.is_missing(position) { Vec::new() } else { vec![block] };
