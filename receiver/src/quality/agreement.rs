@@ -30,8 +30,9 @@ pub struct Agreement {
 }
 
 impl Agreement {
-    /// Compares onsets, both in order, in samples; none where nothing was played or nothing was heard.
-    pub(super) fn of(notes_of: &str, played: &[u64], heard: &[u64], sample_rate: f64) -> Option<Self> {
+    /// Compares onsets of notes and of audio, both in order, in samples; none where nothing was played or nothing was heard.
+    /// `notes_of` names the stream that plays the notes.
+    pub fn of(notes_of: &str, played: &[u64], heard: &[u64], sample_rate: f64) -> Option<Self> {
         let played = chords(played, (CHORD * sample_rate) as u64);
         if played.is_empty() || heard.is_empty() {
             return None;

@@ -62,7 +62,8 @@ mod tests {
     #[test]
     fn a_gap_ends_a_row() {
         let mut clipping = Clipping::default();
-        [1.0, 1.0].into_iter().for_each(|sample| clipping.push(sample));
+        clipping.push(1.0);
+        clipping.push(1.0);
         clipping.interrupt();
         clipping.push(1.0);
         assert_eq!(clipping.runs, 0);

@@ -19,6 +19,7 @@ mod verdict;
 
 pub use agreement::Agreement;
 pub use delivery::{Clock, Delivery, Gap, Gaps, Lost};
+pub use onsets::onsets;
 pub use playing::{Excerpt, Playing, TempoRange};
 pub use sound::Sound;
 pub use survey::{Survey, survey};

@@ -2,8 +2,8 @@
 //!
 //! The strength is that of the features (S. Böck and G. Widmer, DAFx 2013). Peaks are picked by the three conditions of S. Böck,
 //! F. Krebs and M. Schedl, "Evaluating the Online Capabilities of Onset Detection Methods", ISMIR 2012, with the window lengths of
-//! `librosa.onset.onset_detect`. The threshold is in decibels and not a share of the take's strongest onset: one loud hit
-//! would hide the others.
+//! `librosa.onset.onset_detect`. Threshold and floor are fixed decibels, not shares of the take's strongest onset and loudest
+//! moment: one loud hit would hide the others, and neither is known before the take's end.
 
 use std::sync::Arc;
 
@@ -12,11 +12,21 @@ use crate::features::{Extractor, Floor, Plan, Settings};
 /// How far a peak stands above the mean around it, in dB of the mean rise of the mel bands.
 const THRESHOLD: f32 = 1.0;
 
+/// The mel power of a full-scale sine, about: the floor lies 80 dB below.
+const FULL_SCALE: Floor = Floor::Take { loudest: 1e4 };
+
 /// A peak is the highest of this time before it, and the next comes later than that, in seconds.
 const APART: f64 = 0.03;
 
 /// The mean is taken over this time before and after, in seconds.
 const AROUND: f64 = 0.1;
+
+/// The positions of all onsets in mono samples, which must be finite; none where features cannot be made at the sample rate.
+pub fn onsets(mono: &[f32], sample_rate: f64) -> Vec<u64> {
+    let Some(mut finder) = Finder::new(sample_rate) else { return Vec::new() };
+    finder.push(mono);
+    finder.finish()
+}
 
 /// Finds onsets in samples as they come. It keeps four bytes for each frame of the features.
 pub(super) struct Finder {
@@ -33,7 +43,7 @@ impl Finder {
     /// None where the sample rate is one that features cannot be made at.
     pub(super) fn new(sample_rate: f64) -> Option<Self> {
         let plan = Plan::new(Settings::new(sample_rate)).ok()?;
-        let extractor = Extractor::new(plan.clone(), Floor::SoFar);
+        let extractor = Extractor::new(plan.clone(), FULL_SCALE);
         Some(Self { plan, extractor, begin: 0, strengths: Vec::new(), onsets: Vec::new() })
     }
 
@@ -56,7 +66,7 @@ impl Finder {
     }
 
     fn pick(&mut self) {
-        let extractor = std::mem::replace(&mut self.extractor, Extractor::new(self.plan.clone(), Floor::SoFar));
+        let extractor = std::mem::replace(&mut self.extractor, Extractor::new(self.plan.clone(), FULL_SCALE));
         extractor.finish(|row| self.strengths.push(row.onset));
         let settings = self.plan.settings();
         let frames = |seconds: f64| (seconds * settings.sample_rate / settings.hop_length as f64) as usize;

@@ -125,21 +125,21 @@ mod tests {
 
     use super::*;
 
-    fn gap(range: &Range<u64>) -> GapRow {
-        GapRow { sample: range.start, frames: range.end - range.start, reason: 1 }
-    }
+    type Span = (u64, u64);
 
-    fn of(held: &[Range<u64>], gaps: &[Range<u64>]) -> Vec<Range<u64>> {
-        stretches(held.iter().cloned(), &gaps.iter().map(gap).collect::<Vec<_>>())
+    fn of(held: &[Span], gaps: &[Span]) -> Vec<Span> {
+        let range = |&(begin, end): &Span| begin..end;
+        let gaps: Vec<GapRow> = gaps.iter().map(|&(sample, end)| GapRow { sample, frames: end - sample, reason: 1 }).collect();
+        stretches(held.iter().map(range), &gaps).into_iter().map(|stretch| (stretch.start, stretch.end)).collect()
     }
 
     #[allow(clippy::single_range_in_vec_init, reason = "a list of one range is meant")]
     #[test]
     fn gaps_and_missing_parts_end_a_stretch_and_parts_that_meet_do_not() {
-        assert_eq!(of(&[0..10, 10..20], &[]), [0..20]);
-        assert_eq!(of(&[0..10, 15..20], &[]), [0..10, 15..20]);
-        assert_eq!(of(&[0..10, 10..20], &[3..5, 9..12, 19..20]), [0..3, 5..9, 12..19]);
-        assert_eq!(of(&[0..10], &[0..10]), [0..0; 0]);
+        assert_eq!(of(&[(0, 10), (10, 20)], &[]), [(0, 20)]);
+        assert_eq!(of(&[(0, 10), (15, 20)], &[]), [(0, 10), (15, 20)]);
+        assert_eq!(of(&[(0, 10), (10, 20)], &[(3, 5), (9, 12), (19, 20)]), [(0, 3), (5, 9), (12, 19)]);
+        assert_eq!(of(&[(0, 10)], &[(0, 10)]), []);
     }
 
     proptest! {
@@ -152,13 +152,13 @@ mod tests {
                 steps.iter().map(|&(skip, length)| {
                     let begin = at + skip;
                     at = begin + length;
-                    begin..at
+                    (begin, at)
                 }).collect::<Vec<_>>()
             };
             let (held, gaps) = (lay(&held), lay(&gaps));
-            let there = |sample: &u64| held.iter().any(|held| held.contains(sample)) && !gaps.iter().any(|gap| gap.contains(sample));
-            let expected: Vec<u64> = (0..120).filter(there).collect();
-            prop_assert_eq!(of(&held, &gaps).into_iter().flatten().collect::<Vec<_>>(), expected);
+            let within = |spans: &[Span], sample: u64| spans.iter().any(|&(begin, end)| (begin..end).contains(&sample));
+            let expected: Vec<u64> = (0..120).filter(|&sample| within(&held, sample) && !within(&gaps, sample)).collect();
+            prop_assert_eq!(of(&held, &gaps).into_iter().flat_map(|(begin, end)| begin..end).collect::<Vec<_>>(), expected);
         }
     }
 }
