@@ -1,15 +1,16 @@
-//! The golden datagrams of spec/vectors/: each is written as the file has it, and read back as what it was written from.
-//! `UPDATE_VECTORS=1` writes the files anew; look at the difference before you commit it.
+//! The golden datagrams of spec/vectors/: each is written as the file has it, and the file is read back as what it was written
+//! from. `UPDATE_VECTORS=1` writes the files anew; look at the difference before you commit it.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use send_learn_protocol::fec::{Encoder, Plan};
+use send_learn_protocol::fec::{Encoder, Plan, Repair};
 use send_learn_protocol::packet::close::{Close, Gone, GoneReason};
 use send_learn_protocol::packet::feedback::{Feedback, SourceRange};
 use send_learn_protocol::packet::header::{self, FLAG_REPEAT};
 use send_learn_protocol::packet::hello::{Description, Hello, HelloAck, PropertyKey, Refusal};
 use send_learn_protocol::packet::probe::{Probe, ProbeReply};
-use send_learn_protocol::packet::{Head, Kind};
+use send_learn_protocol::packet::{Head, Kind, Shard};
 use send_learn_protocol::record::pack::Packer;
 use send_learn_protocol::record::{
     Automation, Block, ClockEstimate, End, EndReason, Gap, GapReason, Marker, MarkerKind, MidiEvent, MidiKind, Parameter, Property,
@@ -22,28 +23,69 @@ use send_learn_protocol::units::{
 
 const SESSION: SessionId = SessionId(0x1122_3344_5566_7788);
 
-/// Compares `bytes` with the file, or writes the file.
-fn check(name: &str, bytes: &[u8]) {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../spec/vectors").join(format!("{name}.hex"));
-    let lines: Vec<String> =
-        bytes.chunks(16).map(|line| line.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")).collect();
-    let text = lines.join("\n") + "\n";
-    if std::env::var_os("UPDATE_VECTORS").is_some() {
-        std::fs::write(&path, &text).unwrap();
-    }
-    let golden = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    assert_eq!(text, golden, "{name} is written differently now");
+/// The number of the first source datagram of the group; the others follow it one by one.
+const FIRST_PACKET: u64 = 6;
+
+/// The sources of the group, and its parities.
+const SOURCES: [&str; 5] = ["source-silence", "source-pcm16", "source-pcm24", "source-float32", "source-every-record"];
+const PARITIES: [&str; 2] = ["parity-0", "parity-1"];
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../spec/vectors")
 }
 
-/// Checks a message's datagram both ways.
-fn check_message<T: PartialEq + std::fmt::Debug>(name: &str, kind: Kind, message: &T, payload: &[u8], read: impl Fn(&[u8]) -> T) {
-    let mut datagram = Vec::new();
-    let head = Head::new(kind, SESSION, PacketNumber(5));
-    header::write(&mut datagram, head, payload);
-    check(name, &datagram);
-    let (read_head, read_payload) = header::read(&datagram).unwrap();
-    assert_eq!(read_head, head);
-    assert_eq!(read(read_payload), *message);
+fn path(name: &str) -> PathBuf {
+    folder().join(format!("{name}.hex"))
+}
+
+fn text_of(name: &str) -> String {
+    let path = path(name);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The bytes that the file holds.
+fn bytes_of(name: &str) -> Vec<u8> {
+    let byte = |digits: &str| u8::from_str_radix(digits, 16).unwrap_or_else(|error| panic!("{name}: {digits}: {error}"));
+    text_of(name).split_whitespace().map(byte).collect()
+}
+
+/// The names of the vectors that were compared and read back.
+#[derive(Default)]
+struct Vectors {
+    checked: BTreeSet<String>,
+}
+
+impl Vectors {
+    /// Compares `written` with the file, or writes the file; gives the bytes of the file, to be read back.
+    fn check(&mut self, name: &str, written: &[u8]) -> Vec<u8> {
+        let lines: Vec<String> =
+            written.chunks(16).map(|line| line.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")).collect();
+        let text = lines.join("\n") + "\n";
+        if std::env::var_os("UPDATE_VECTORS").is_some() {
+            std::fs::write(path(name), &text).unwrap();
+        }
+        assert_eq!(text, text_of(name), "{name} is written differently now");
+        self.checked.insert(format!("{name}.hex"));
+        bytes_of(name)
+    }
+
+    /// Checks a message's datagram both ways.
+    fn check_message<T: PartialEq + std::fmt::Debug>(
+        &mut self,
+        name: &str,
+        kind: Kind,
+        message: &T,
+        payload: &[u8],
+        read: impl Fn(&[u8]) -> T,
+    ) {
+        let mut datagram = Vec::new();
+        let head = Head::new(kind, SESSION, PacketNumber(5));
+        header::write(&mut datagram, head, payload);
+        let golden = self.check(name, &datagram);
+        let (read_head, read_payload) = header::read(&golden).unwrap();
+        assert_eq!(read_head, head);
+        assert_eq!(read(read_payload), *message);
+    }
 }
 
 fn description() -> Description {
@@ -111,25 +153,35 @@ fn every_record() -> Vec<Record<'static>> {
 }
 
 #[test]
-fn handshake() {
+fn every_vector_of_the_folder_is_written_as_it_stands_and_reads_back() {
+    let mut vectors = Vectors::default();
+    handshake(&mut vectors);
+    session_messages(&mut vectors);
+    sources_and_parity(&mut vectors);
+    tap_frames(&mut vectors);
+    let files: BTreeSet<String> =
+        std::fs::read_dir(folder()).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+    assert_eq!(files, vectors.checked, "a file of spec/vectors that no check reads proves nothing");
+}
+
+fn handshake(vectors: &mut Vectors) {
     let mut payload = Vec::new();
     let mut hello =
         Hello { versions: (1, 1), cookie: [0; 16], first: SourceNumber(0), next: SourceNumber(12), description: description() };
     hello.write(&mut payload);
-    check_message("hello-first", Kind::Hello, &hello, &payload, |bytes| Hello::read(bytes).unwrap());
+    vectors.check_message("hello-first", Kind::Hello, &hello, &payload, |bytes| Hello::read(bytes).unwrap());
     hello.cookie = [0xAB; 16];
     hello.write(&mut payload);
-    check_message("hello-with-cookie", Kind::Hello, &hello, &payload, |bytes| Hello::read(bytes).unwrap());
-    check_message("retry", Kind::Retry, &vec![0xAB; 16], &[0xAB; 16], <[u8]>::to_vec);
+    vectors.check_message("hello-with-cookie", Kind::Hello, &hello, &payload, |bytes| Hello::read(bytes).unwrap());
+    vectors.check_message("retry", Kind::Retry, &vec![0xAB; 16], &[0xAB; 16], <[u8]>::to_vec);
     let ack = HelloAck { receiver: ReceiverId([0x55; 16]), durable: SourceNumber(9), version: 1 };
     ack.write(&mut payload);
-    check_message("hello-ack", Kind::HelloAck, &ack, &payload, |bytes| HelloAck::read(bytes).unwrap());
+    vectors.check_message("hello-ack", Kind::HelloAck, &ack, &payload, |bytes| HelloAck::read(bytes).unwrap());
     Refusal::Storage.write(&mut payload);
-    check_message("refuse", Kind::Refuse, &Refusal::Storage, &payload, |bytes| Refusal::read(bytes).unwrap());
+    vectors.check_message("refuse", Kind::Refuse, &Refusal::Storage, &payload, |bytes| Refusal::read(bytes).unwrap());
 }
 
-#[test]
-fn session_messages() {
+fn session_messages(vectors: &mut Vectors) {
     let mut payload = Vec::new();
     let feedback = Feedback {
         received: SourceNumber(40),
@@ -146,24 +198,23 @@ fn session_messages() {
         missing: vec![SourceRange { first: SourceNumber(30), count: 2 }, SourceRange { first: SourceNumber(35), count: 1 }],
     };
     feedback.write(&mut payload);
-    check_message("feedback", Kind::Feedback, &feedback, &payload, |bytes| Feedback::read(bytes).unwrap());
+    vectors.check_message("feedback", Kind::Feedback, &feedback, &payload, |bytes| Feedback::read(bytes).unwrap());
     let probe = Probe { sent_at: HostNanos(1_000), next: SourceNumber(40) };
     probe.write(&mut payload);
-    check_message("probe", Kind::Probe, &probe, &payload, |bytes| Probe::read(bytes).unwrap());
+    vectors.check_message("probe", Kind::Probe, &probe, &payload, |bytes| Probe::read(bytes).unwrap());
     let reply = ProbeReply { echo: HostNanos(1_000), received_at: HostNanos(2_000), sent_at: HostNanos(2_100) };
     reply.write(&mut payload);
-    check_message("probe-reply", Kind::ProbeReply, &reply, &payload, |bytes| ProbeReply::read(bytes).unwrap());
+    vectors.check_message("probe-reply", Kind::ProbeReply, &reply, &payload, |bytes| ProbeReply::read(bytes).unwrap());
     let gone = Gone { range: SourceRange { first: SourceNumber(3), count: 4 }, reason: GoneReason::RetentionFull };
     gone.write(&mut payload);
-    check_message("gone", Kind::Gone, &gone, &payload, |bytes| Gone::read(bytes).unwrap());
+    vectors.check_message("gone", Kind::Gone, &gone, &payload, |bytes| Gone::read(bytes).unwrap());
     let close = Close { end: SourceNumber(41) };
     close.write(&mut payload);
-    check_message("close", Kind::Close, &close, &payload, |bytes| Close::read(bytes).unwrap());
-    check_message("close-ack", Kind::CloseAck, &close, &payload, |bytes| Close::read(bytes).unwrap());
+    vectors.check_message("close", Kind::Close, &close, &payload, |bytes| Close::read(bytes).unwrap());
+    vectors.check_message("close-ack", Kind::CloseAck, &close, &payload, |bytes| Close::read(bytes).unwrap());
 }
 
-#[test]
-fn sources_and_parity() {
+fn sources_and_parity(vectors: &mut Vectors) {
     let pcm16: Vec<f32> = (0..64).map(|n| (n * 500 - 16_000) as f32 / 32_768.0).collect();
     let pcm24: Vec<f32> = (0..64).map(|n| (n * 100_003 - 3_000_000) as f32 / 8_388_608.0).collect();
     let float: Vec<f32> = (0..64).map(|n| (n as f32 * 0.1).sin()).collect();
@@ -176,16 +227,15 @@ fn sources_and_parity() {
     }
     every_record().iter().for_each(|record| packer.push(record));
     packer.flush();
-    let names = ["source-silence", "source-pcm16", "source-pcm24", "source-float32", "source-every-record"];
     let mut encoder = Encoder::new(Plan { sources: 5, parities: 2, depth: 1 });
     let mut datagram = Vec::new();
-    for (index, (name, expected)) in names.iter().zip([vec![0.0; 64], pcm16, pcm24, float, Vec::new()]).enumerate() {
+    for (index, (name, expected)) in SOURCES.iter().zip([vec![0.0; 64], pcm16, pcm24, float, Vec::new()]).enumerate() {
         let entry = packer.pop().unwrap();
         let shard = Some(encoder.push(&entry));
-        let head = Head { shard, ..Head::new(Kind::Source, SESSION, PacketNumber(6 + index as u64)) };
+        let head = Head { shard, ..Head::new(Kind::Source, SESSION, PacketNumber(FIRST_PACKET + index as u64)) };
         header::write(&mut datagram, head, &entry);
-        check(name, &datagram);
-        let (read_head, payload) = header::read(&datagram).unwrap();
+        let golden = vectors.check(name, &datagram);
+        let (read_head, payload) = header::read(&golden).unwrap();
         assert_eq!(read_head, head);
         let mut samples = Vec::new();
         for record in records(payload) {
@@ -198,20 +248,23 @@ fn sources_and_parity() {
             assert_eq!(records(payload).map(Result::unwrap).collect::<Vec<_>>(), every_record());
         }
         if index == 0 {
-            header::write(&mut datagram, Head { flags: FLAG_REPEAT, shard: None, ..head }, &entry);
-            check("source-repeat", &datagram);
+            let head = Head { flags: FLAG_REPEAT, shard: None, ..head };
+            header::write(&mut datagram, head, &entry);
+            let golden = vectors.check("source-repeat", &datagram);
+            assert_eq!(header::read(&golden).unwrap(), (head, &entry[..]));
         }
     }
-    for name in ["parity-0", "parity-1"] {
+    for name in PARITIES {
         let parity = encoder.pop().unwrap();
         let head = Head { shard: Some(parity.shard), ..Head::new(Kind::Parity, SESSION, PacketNumber(20)) };
         header::write(&mut datagram, head, &parity.payload);
-        check(name, &datagram);
+        let golden = vectors.check(name, &datagram);
+        assert_eq!(header::read(&golden).unwrap(), (head, &parity.payload[..]));
     }
+    assert!(encoder.pop().is_none());
 }
 
-#[test]
-fn tap_frames() {
+fn tap_frames(vectors: &mut Vectors) {
     let frames = [
         Frame::StreamUp { key: 1, description: description() },
         Frame::Entry { key: 1, arrival: Arrival::Repaired, arrived: HostNanos(5), entry: vec![0; 8] },
@@ -223,10 +276,56 @@ fn tap_frames() {
     ];
     let mut bytes = tap::GREETING.to_vec();
     frames.iter().for_each(|frame| frame.write(&mut bytes));
-    check("tap", &bytes);
+    let golden = vectors.check("tap", &bytes);
     let mut reader = FrameReader::default();
-    reader.push(&bytes);
+    reader.push(&golden);
     for frame in frames {
         assert_eq!(reader.next_frame().unwrap(), Some(frame));
     }
+    assert_eq!(reader.next_frame().unwrap(), None);
+}
+
+/// The datagram in which a rebuilt entry was lost. The group's parity says all of its header but the packet number.
+fn lost_datagram(parity: Head, index: usize, entry: &[u8]) -> Vec<u8> {
+    let shard = parity.shard.map(|shard| Shard { index: index as u8, ..shard });
+    let packet = PacketNumber(FIRST_PACKET + index as u64);
+    let mut datagram = Vec::new();
+    header::write(&mut datagram, Head { kind: Kind::Source, packet, shard, ..parity }, entry);
+    datagram
+}
+
+#[test]
+fn any_five_vectors_of_the_group_rebuild_the_source_vectors_that_are_lost() {
+    let sources = SOURCES.map(bytes_of);
+    let parities = PARITIES.map(bytes_of);
+    let (parity_head, _) = header::read(&parities[0]).unwrap();
+    for arrived in 0_u32..1 << (SOURCES.len() + PARITIES.len()) {
+        let mut repair = Repair::default();
+        for (index, datagram) in sources.iter().chain(&parities).enumerate() {
+            let (head, payload) = header::read(datagram).unwrap();
+            let shard = head.shard.unwrap();
+            assert_eq!(usize::from(shard.index), index);
+            match head.kind {
+                _ if arrived & 1 << index == 0 => {}
+                Kind::Source => repair.source(shard, payload.into()),
+                Kind::Parity => repair.parity(shard, payload),
+                kind => panic!("{kind:?} in the group"),
+            }
+        }
+        let enough = arrived.count_ones() as usize >= SOURCES.len();
+        for (index, lost) in sources.iter().enumerate().filter(|(index, _)| enough && arrived & 1 << index == 0) {
+            let entry = repair.pop().unwrap_or_else(|| panic!("{} is not rebuilt of {arrived:07b}", SOURCES[index]));
+            assert_eq!(lost_datagram(parity_head, index, &entry), *lost, "{} of {arrived:07b}", SOURCES[index]);
+        }
+        assert_eq!(repair.pop(), None, "more was rebuilt of {arrived:07b} than was lost");
+    }
+}
+
+#[test]
+fn the_repeat_vector_holds_the_entry_of_the_source_vector() {
+    let (source, repeat) = (bytes_of("source-silence"), bytes_of("source-repeat"));
+    let ((source_head, source_entry), (repeat_head, repeat_entry)) =
+        (header::read(&source).unwrap(), header::read(&repeat).unwrap());
+    assert_eq!(repeat_entry, source_entry, "an entry has the same bytes however often it is sent");
+    assert_eq!(repeat_head, Head { flags: FLAG_REPEAT, shard: None, ..source_head });
 }

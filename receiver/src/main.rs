@@ -15,8 +15,30 @@ fn main() -> ExitCode {
             ExitCode::from(128 + 13)
         }
         Err(error) => {
-            eprintln!("send-learn: {error:#}");
+            eprintln!("send-learn: {}", explain(&error));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// The error and its causes, but for those that the words before have already named.
+fn explain(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text.as_str() {
+        "" => cause,
+        said if said.contains(&cause) => text,
+        _ => format!("{text}: {cause}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::explain;
+
+    #[test]
+    fn a_cause_is_named_once() {
+        let error = anyhow!("disk full").context("cannot write a.h5: disk full").context("the export stopped");
+        assert_eq!(explain(&error), "the export stopped: cannot write a.h5: disk full");
     }
 }

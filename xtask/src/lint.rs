@@ -27,9 +27,11 @@ pub(crate) fn add(plan: &mut Plan<'_>, cache: &Cache, options: &[String]) -> Res
     });
     if view {
         let here = cache.clone();
-        plan.step("Clippy of the viewer", "clippy-viewer", Guess { first: 10 * 60, again: 20 }, move || {
+        plan.step("Clippy and documentation of the viewer", "clippy-viewer", Guess { first: 10 * 60, again: 20 }, move || {
             let arguments = ["--package", "send-learn-visualizer", "--all-targets", "--", "--deny", "warnings"];
-            shell::run(products::viewer_cargo(&here, "clippy").args(arguments))
+            shell::run(products::viewer_cargo(&here, "clippy").args(arguments))?;
+            let mut doc = products::viewer_cargo(&here, "doc");
+            shell::run(doc.args(["--package", "send-learn-visualizer", "--no-deps"]).env("RUSTDOCFLAGS", "--deny warnings"))
         });
     }
     plan.step("Licences and advisories", "deny", Guess { first: 10, again: 10 }, || {

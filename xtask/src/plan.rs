@@ -98,13 +98,20 @@ impl Heartbeat {
         let begun = Instant::now();
         let beat = move || {
             while stopped.recv_timeout(HEARTBEAT) == Err(RecvTimeoutError::Timeout) {
-                let left = estimate.saturating_sub(begun.elapsed()) + after;
-                eprintln!("      at it for {}, about {} left in all", words(begun.elapsed()), words(left));
+                eprintln!("      at it for {}, {}", words(begun.elapsed()), left(begun.elapsed(), estimate, after));
             }
         };
         // Without the thread the step still runs, only silently.
         let spawned = thread::Builder::new().name("heartbeat".to_owned()).spawn(beat);
         Self { _stop: spawned.ok().map(|_| stop) }
+    }
+}
+
+/// What is left of a step and of those after it, in words.
+fn left(elapsed: Duration, estimate: Duration, after: Duration) -> String {
+    match estimate.checked_sub(elapsed) {
+        Some(rest) => format!("about {} left in all", words(rest + after)),
+        None => format!("longer than the {} expected; then {} left", words(estimate), words(after)),
     }
 }
 
@@ -155,6 +162,13 @@ mod tests {
         assert_eq!(words(Duration::from_secs(89)), "89 s");
         assert_eq!(words(Duration::from_secs(90)), "2 min");
         assert_eq!(words(Duration::from_secs(3600)), "60 min");
+    }
+
+    #[test]
+    fn a_step_that_takes_longer_than_expected_says_so() {
+        let seconds = Duration::from_secs;
+        assert_eq!(left(seconds(60), seconds(80), seconds(10)), "about 30 s left in all");
+        assert_eq!(left(seconds(120), seconds(80), seconds(10)), "longer than the 80 s expected; then 10 s left");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::shell;
 pub(crate) enum Set {
     /// Readers of recordings, audio and MIDI.
     Readers,
-    /// Also a host for VST3 plugins, and the library that features are checked against.
+    /// Also a host for VST3 plugins, the library that features are checked against, and those that read datasets.
     All,
 }
 
@@ -22,7 +22,7 @@ pub(crate) enum Set {
 pub(crate) fn add(plan: &mut Plan<'_>, cache: &Cache, set: Set) {
     let cache = cache.clone();
     let key = format!("readers-{set:?}").to_lowercase();
-    plan.step("Python readers", &key, Guess { first: 45, again: 1 }, move || ensure(&cache, set));
+    plan.step("Python readers", &key, Guess { first: 120, again: 1 }, move || ensure(&cache, set));
 }
 
 fn ensure(cache: &Cache, set: Set) -> Result<()> {
@@ -30,6 +30,7 @@ fn ensure(cache: &Cache, set: Set) -> Result<()> {
     if set == Set::All {
         install(cache, "hosts")?;
         install(cache, "analysis")?;
+        install(cache, "datasets")?;
     }
     Ok(())
 }

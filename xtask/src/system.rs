@@ -44,7 +44,18 @@ const DEBIAN: [(Purpose, &[&str]); 4] = [
     ),
     (Purpose::Record, &["python3", "python3-venv", "timgm6mb-soundfont"]),
     (Purpose::View, &["libwayland-dev", "libvulkan1", "mesa-vulkan-drivers"]),
-    (Purpose::Test, &["fluidsynth", "openttd-openmsx", "hdf5-tools"]),
+    (
+        Purpose::Test,
+        &[
+            "fluidsynth",
+            "openttd-openmsx",
+            "hdf5-tools",
+            // Readers of datasets and of the report's page.
+            "python3-torch",
+            "python3-numpy",
+            "chromium",
+        ],
+    ),
 ];
 
 /// The libraries as pkg-config knows them, for systems whose packages this does not know.

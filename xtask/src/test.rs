@@ -9,6 +9,9 @@ use crate::plan::{Guess, Plan};
 use crate::products::{self, RECORDING_HALF, Variant};
 use crate::{bundle, readers, shell, system};
 
+/// The Python that has Debian's PyTorch: that of PyPI is some gigabytes.
+const TORCH_PYTHON: &str = "/usr/bin/python3";
+
 /// Adds the steps of all tests, or of those whose name contains one of the words in `options`.
 ///
 /// # Errors
@@ -51,6 +54,7 @@ fn with_products<'a>(test: &'a mut Command, cache: &Cache) -> &'a mut Command {
         .env("SEND_LEARN_CLAP_FAULTY", clap(Variant::Faulty))
         .env("SEND_LEARN_VST3", Variant::Checked.folder(cache).join(format!("{}.vst3", bundle::NAME)))
         .env("SEND_LEARN_PYTHON", cache.python())
+        .env("SEND_LEARN_TORCH_PYTHON", TORCH_PYTHON)
         .env("SEND_LEARN_RENDERS", cache.file("renders"))
         // A failed test says what it found; where in the tests' own code that was helps nobody.
         .env("RUST_LIB_BACKTRACE", "0")

@@ -118,6 +118,9 @@ impl Song {
             return Err(format("it does not begin with a MIDI header"));
         }
         let (header, _) = midly::parse(bytes).map_err(|error| format(&error.to_string()))?;
+        if bytes[13] == 0 && (bytes[12] == 0 || bytes[12] >= 0x80) {
+            return Err(format("its header states no ticks per quarter note or frame, so nothing in it has a time"));
+        }
         if header.format == Format::Sequential {
             return Err(format("it holds independent songs (format 2); split it into files of format 0 or 1"));
         }
@@ -311,6 +314,11 @@ mod tests {
             assert!(matches!(read(&file(0, &[track])), Err(SongError::Damaged { track: 1, .. })));
         }
         assert!(matches!(read(&file(2, &[&good])), Err(SongError::Format { .. })));
+        for division in [[0, 0], [0xE7, 0]] {
+            let mut timeless = file(0, &[&good]);
+            timeless[12..14].copy_from_slice(&division);
+            assert!(matches!(read(&timeless), Err(SongError::Format { .. })));
+        }
         assert!(matches!(read(b"RIFF"), Err(SongError::Format { .. })));
     }
 

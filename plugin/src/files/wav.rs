@@ -31,13 +31,13 @@ pub enum WavError {
         reason: String,
     },
     /// The file is shorter than its header says.
-    #[error("{path} is cut off: {present} of {stated} frames are there. Nothing was sent; copy the file again")]
+    #[error("{path} is cut off: {present} of {stated} bytes of sound are there. Nothing was sent; copy the file again")]
     Truncated {
         /// The file.
         path: PathBuf,
-        /// Whole frames in the file.
+        /// Bytes of samples in the file.
         present: u64,
-        /// Frames that the header states.
+        /// Bytes of samples that the header states.
         stated: u64,
     },
 }
@@ -62,8 +62,7 @@ impl Wav {
         let data = find_data(&mut file).map_err(io)?;
         file.seek(SeekFrom::Start(0)).map_err(io)?;
         if let Some(data) = data.filter(|data| data.present < data.stated) {
-            let (present, stated) = (data.present / data.frame_bytes, data.stated / data.frame_bytes);
-            return Err(WavError::Truncated { path: path.to_owned(), present, stated });
+            return Err(WavError::Truncated { path: path.to_owned(), present: data.present, stated: data.stated });
         }
         let reader = WavReader::new(file).map_err(|error| format(error.to_string()))?;
         let spec = reader.spec();
@@ -137,27 +136,20 @@ fn deal<S>(
 struct DataChunk {
     stated: u64,
     present: u64,
-    frame_bytes: u64,
 }
 
 /// Walks the RIFF chunks up to the samples. `None` when this is no RIFF file; what is wrong then, the reader will say.
 fn find_data(file: &mut BufReader<File>) -> io::Result<Option<DataChunk>> {
     let len = file.get_ref().metadata()?.len();
-    let (mut at, mut frame_bytes) = (12, 1);
+    let mut at = 12;
     while at + 8 <= len {
         file.seek(SeekFrom::Start(at))?;
         let mut head = [0; 8];
         file.read_exact(&mut head)?;
         let [a, b, c, d, size @ ..] = head;
         let size = u64::from(u32::from_le_bytes(size));
-        match &[a, b, c, d] {
-            b"fmt " if at + 8 + 14 <= len => {
-                let mut format = [0; 14];
-                file.read_exact(&mut format)?;
-                frame_bytes = u64::from(u16::from_le_bytes([format[12], format[13]])).max(1);
-            }
-            b"data" => return Ok(Some(DataChunk { stated: size, present: len - at - 8, frame_bytes })),
-            _ => {}
+        if &[a, b, c, d] == b"data" {
+            return Ok(Some(DataChunk { stated: size, present: len - at - 8 }));
         }
         at += 8 + size + size % 2;
     }
@@ -203,7 +195,7 @@ mod tests {
         let len = std::fs::metadata(&path).unwrap().len();
         File::options().write(true).open(&path).unwrap().set_len(len - 2_001).unwrap();
         let Err(WavError::Truncated { present, stated, .. }) = Wav::open(&path) else { panic!("must be refused") };
-        assert_eq!((present, stated), (499, 1_000));
+        assert_eq!((present, stated), (1_999, 4_000));
     }
 
     #[test]

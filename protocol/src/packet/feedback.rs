@@ -29,6 +29,8 @@ struct RangeWire {
     count: U64,
 }
 
+const _: () = assert!(size_of::<RangeWire>() == 16);
+
 /// The receiver's account of a session. Counters run from the session's begin and never go back.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Feedback {

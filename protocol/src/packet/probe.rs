@@ -33,6 +33,8 @@ struct ThreeTimes {
     fields: [U64; 3],
 }
 
+const _: () = assert!(size_of::<ThreeTimes>() == 24);
+
 fn write_fields(out: &mut Vec<u8>, fields: [u64; 3]) {
     out.clear();
     out.extend_from_slice(bytemuck::bytes_of(&ThreeTimes { fields: fields.map(U64::from) }));

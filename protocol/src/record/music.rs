@@ -48,6 +48,8 @@ struct MidiWire {
     value: F64,
 }
 
+const _: () = assert!(size_of::<MidiWire>() == 24);
+
 /// The most bytes of system exclusive data in one record.
 pub const MAX_SYSEX_PART: usize = MAX_BODY - size_of::<MidiWire>();
 
@@ -100,6 +102,8 @@ struct AutomationWire {
     normalized: F64,
     plain: F64,
 }
+
+const _: () = assert!(size_of::<AutomationWire>() == 32);
 
 impl Automation {
     pub(super) fn read(body: &[u8]) -> Result<Self, RecordError> {

@@ -57,6 +57,8 @@ struct MarkerWire {
     reserved: [u8; 7],
 }
 
+const _: () = assert!(size_of::<MarkerWire>() == 16);
+
 impl<'a> Marker<'a> {
     pub(super) fn read(body: &'a [u8]) -> Result<Self, RecordError> {
         let (wire, tail) = fields::<MarkerWire>(body)?;
@@ -119,6 +121,8 @@ struct GapWire {
     reason: u8,
     reserved: [u8; 7],
 }
+
+const _: () = assert!(size_of::<GapWire>() == 24);
 
 impl Gap {
     pub(super) fn read(body: &[u8]) -> Result<Self, RecordError> {
@@ -220,6 +224,8 @@ struct EndWire {
     reason: u8,
     reserved: [u8; 7],
 }
+
+const _: () = assert!(size_of::<EndWire>() == 16);
 
 impl End {
     pub(super) fn read(body: &[u8]) -> Result<Self, RecordError> {

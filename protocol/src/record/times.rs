@@ -32,6 +32,8 @@ struct BlockWire {
     playhead: I64,
 }
 
+const _: () = assert!(size_of::<BlockWire>() == 32);
+
 /// The wire value of a playhead that the host does not give.
 const NO_PLAYHEAD: i64 = i64::MIN;
 
@@ -86,6 +88,8 @@ struct ClockWire {
     uncertainty: U64,
     drift_ppb: F64,
 }
+
+const _: () = assert!(size_of::<ClockWire>() == 48);
 
 impl ClockEstimate {
     pub(super) fn read(body: &[u8]) -> Result<Self, RecordError> {

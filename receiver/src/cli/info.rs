@@ -32,7 +32,7 @@ pub(super) fn run(path: &Path, json: bool) -> anyhow::Result<ExitCode> {
         match read(file) {
             Ok(info) => infos.push(info),
             Err(error) => {
-                eprintln!("send-learn: cannot read the recording {}: {error}", file.display());
+                eprintln!("send-learn: cannot read a recording: {error}");
                 code = ExitCode::FAILURE;
             }
         }

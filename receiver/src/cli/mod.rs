@@ -45,7 +45,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Check recordings: checksums, order, gaps. Exit status 0 only if all are good.
+    /// Check recordings: checksums, order, gaps. Exit status 0 only if all are finished and good.
     Verify {
         /// A .h5 file, a take's folder, or a data folder.
         path: PathBuf,

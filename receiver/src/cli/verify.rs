@@ -18,10 +18,16 @@ pub(super) fn run(path: &Path) -> anyhow::Result<ExitCode> {
                     frames => format!("{frames} frames missing, as its gaps say"),
                 };
                 let blocks = format!("{} blocks checked, {gaps}", verdict.checked_blocks);
-                writeln!(out, "{}: {} ({blocks})", file.display(), if verdict.is_good() { "good" } else { "BAD" })?;
+                // What is not finished may be sound so far, and still lacks its end.
+                let (whole, words) = match (verdict.is_good(), verdict.finished) {
+                    (true, true) => (true, "good"),
+                    (true, false) => (false, "UNFINISHED, good so far"),
+                    (false, _) => (false, "BAD"),
+                };
+                writeln!(out, "{}: {words} ({blocks})", file.display())?;
                 verdict.problems.iter().try_for_each(|problem| writeln!(out, "  problem: {problem}"))?;
                 verdict.notes.iter().try_for_each(|note| writeln!(out, "  note: {note}"))?;
-                bad += usize::from(!verdict.is_good());
+                bad += usize::from(!whole);
             }
             Err(error) => {
                 writeln!(out, "{}: BAD", file.display())?;
@@ -31,7 +37,7 @@ pub(super) fn run(path: &Path) -> anyhow::Result<ExitCode> {
         }
     }
     if files.len() > 1 {
-        writeln!(out, "{} of {} recordings are good", files.len() - bad, files.len())?;
+        writeln!(out, "{} of {} recordings are whole and good", files.len() - bad, files.len())?;
     }
     Ok(if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

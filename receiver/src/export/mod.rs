@@ -6,9 +6,12 @@
 
 mod card;
 mod columns;
+mod hdf5;
 mod manifest;
 mod midi_audio;
+mod npy;
 mod order;
+mod parquet;
 mod pytorch;
 mod run;
 mod safetensors;
@@ -16,10 +19,13 @@ mod shards;
 mod smf;
 mod tensorflow;
 mod tokens;
+mod webdataset;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use self::hdf5::Hdf5;
+pub use self::parquet::Parquet;
 pub use manifest::{Contents, ExportedFile, MANIFEST, Manifest, Skipped};
 pub use midi_audio::MidiAudio;
 pub use pytorch::Pytorch;
@@ -27,6 +33,7 @@ pub use run::Request;
 pub use safetensors::Safetensors;
 pub use tensorflow::Tensorflow;
 pub use tokens::Tokens;
+pub use webdataset::WebDataset;
 
 use crate::sequences::{Reason, Sequence, Settings, Split};
 
@@ -181,8 +188,7 @@ pub(crate) fn write_error(path: &Path) -> impl Fn(io::Error) -> ExportError + '_
 }
 
 /// The formats, by the words that a person types.
-pub const FORMATS: [&str; 8] =
-    ["pytorch", "tensorflow", "hdf5", "midi+audio", "safetensors", "parquet", "webdataset", "tokens"];
+pub const FORMATS: [&str; 8] = ["pytorch", "tensorflow", "hdf5", "midi+audio", "safetensors", "parquet", "webdataset", "tokens"];
 
 /// Exports in the format of that name; `progress` hears how many sequences are done.
 ///
@@ -192,8 +198,11 @@ pub fn export(format: &str, request: &Request<'_>, progress: &dyn Fn(u64)) -> Re
     match format {
         Pytorch::NAME => run::run(&Pytorch, request, progress),
         Tensorflow::NAME => run::run(&Tensorflow, request, progress),
+        Hdf5::NAME => run::run(&Hdf5, request, progress),
         MidiAudio::NAME => run::run(&MidiAudio, request, progress),
         Safetensors::NAME => run::run(&Safetensors, request, progress),
+        Parquet::NAME => run::run(&Parquet, request, progress),
+        WebDataset::NAME => run::run(&WebDataset, request, progress),
         Tokens::NAME => run::run(&Tokens, request, progress),
         unknown => Err(ExportError::Unknown { format: unknown.to_owned() }),
     }

@@ -150,6 +150,8 @@ fn header(metadata: HashMap<String, String>, parts: &mut [Part]) -> Result<Vec<u
         begin += part.length;
     }
     let header = Metadata::new(Some(metadata), tensors).map_err(|error| error.to_string())?;
+    // By way of a value, whose keys are sorted: the same sequences give the same bytes.
+    let header = serde_json::to_value(&header).map_err(|error| error.to_string())?;
     let mut header = serde_json::to_vec(&header).map_err(|error| error.to_string())?;
     header.resize(header.len().next_multiple_of(ALIGNMENT), b' ');
     if header.len() > LARGEST_HEADER {

@@ -47,7 +47,11 @@ impl Settings {
         self.n_fft / 2 + 1
     }
 
-    fn check(&self) -> Result<(), Error> {
+    /// Checks every setting's range.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] names the first one that is out of it.
+    pub fn check(&self) -> Result<(), Error> {
         let rate_fits = (1e3..=1e6).contains(&self.sample_rate);
         ensure(rate_fits, "sample_rate", self.sample_rate, "1,000 to 1,000,000")?;
         let even = self.n_fft.is_multiple_of(2) && (16..=65_536).contains(&self.n_fft);

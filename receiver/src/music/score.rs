@@ -86,7 +86,7 @@ fn ppq(beats: &[Beat], sample: u64) -> Option<f64> {
         let (one, two) = (beats.get(second.checked_sub(1)?)?, beats.get(second)?);
         let (samples, quarters) = (two.sample as f64 - one.sample as f64, two.ppq - one.ppq);
         let share = (sample as f64 - one.sample as f64) / samples;
-        (quarters > 0.0 && (-1.0..=2.0).contains(&share)).then(|| one.ppq + share * quarters)
+        (quarters > 0.0 && (-1.0..=2.0).contains(&share)).then_some(one.ppq + share * quarters)
     })
 }
 

@@ -133,6 +133,7 @@ mod tests {
         stretches(held.iter().map(range), &gaps).into_iter().map(|stretch| (stretch.start, stretch.end)).collect()
     }
 
+    #[allow(clippy::single_range_in_vec_init, reason = "a list of one range is meant")]
     #[test]
     fn gaps_and_missing_parts_end_a_stretch_and_parts_that_meet_do_not() {
         assert_eq!(of(&[(0, 10), (10, 20)], &[]), [(0, 20)]);

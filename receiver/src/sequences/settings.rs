@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::features;
+
 /// How sequences are cut. All durations are in seconds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -53,25 +55,37 @@ impl Default for Settings {
 
 /// Why settings cannot be used.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("the setting `{name}` is {value}; it must be {allowed}")]
-pub struct SettingsError {
-    name: &'static str,
-    value: f64,
-    allowed: &'static str,
+#[non_exhaustive]
+pub enum SettingsError {
+    /// A setting is out of its range.
+    #[error("the setting `{name}` is {value}; it must be {allowed}")]
+    Setting {
+        /// The setting's name.
+        name: &'static str,
+        /// What it was set to.
+        value: f64,
+        /// What it may be, in words.
+        allowed: &'static str,
+    },
+    /// Features cannot be made with them.
+    #[error(transparent)]
+    Features(#[from] features::Error),
 }
 
 impl Settings {
-    /// Checks what the features do not check themselves.
+    /// Checks all settings.
     ///
     /// # Errors
-    /// [`SettingsError`] names the first setting that is out of its range.
+    /// [`SettingsError`] names the first one that is out of its range.
     pub fn check(&self) -> Result<(), SettingsError> {
-        let ensure = |fits, name, value, allowed| if fits { Ok(()) } else { Err(SettingsError { name, value, allowed }) };
+        let ensure = |fits, name, value, allowed| if fits { Ok(()) } else { Err(SettingsError::Setting { name, value, allowed }) };
         ensure((0.1..=3600.0).contains(&self.sequence_length), "sequence_length", self.sequence_length, "0.1 to 3,600 s")?;
         let overlap = (0.0..=self.sequence_length * 0.99).contains(&self.overlap);
         ensure(overlap, "overlap", self.overlap, "0 s to 99 % of sequence_length")?;
         ensure((0.0..=1.0).contains(&self.validation), "validation", self.validation, "0 to 1")?;
-        ensure((0.0..=1.0 - self.validation).contains(&self.test), "test", self.test, "0 to 1, less validation")
+        ensure((0.0..=1.0 - self.validation).contains(&self.test), "test", self.test, "0 to 1, less validation")?;
+        // Whether they fit does not depend on the rate.
+        self.features(48_000.0).check().map_err(SettingsError::Features)
     }
 
     /// Samples of a sequence at `sample_rate`.
@@ -85,8 +99,8 @@ impl Settings {
     }
 
     /// The settings of the features at `sample_rate`.
-    pub fn features(&self, sample_rate: f64) -> crate::features::Settings {
-        crate::features::Settings {
+    pub fn features(&self, sample_rate: f64) -> features::Settings {
+        features::Settings {
             sample_rate,
             n_fft: self.n_fft,
             hop_length: self.hop_length,

@@ -19,6 +19,8 @@ pub struct Verdict {
     /// Whether something is wrong that the sender's records do not explain: in the shape of the file, the order of its rows,
     /// or what they say of the samples. Checksums count apart, in `crc_mismatches`: the sender may have stated wrong ones.
     pub damage: bool,
+    /// Whether the file was closed: one that still grows, or was left by a receiver that was killed, is not whole.
+    pub finished: bool,
     /// What a person should know though nothing is wrong.
     pub notes: Vec<String>,
     /// Blocks whose checksum was compared with the audio.
@@ -64,7 +66,7 @@ impl Verdict {
 /// [`StoreError`] when it cannot be opened or a dataset cannot be read: that too is a failed check.
 pub fn verify(path: &Path) -> Result<Verdict, StoreError> {
     let recording = Recording::open(path)?;
-    let mut verdict = Verdict::default();
+    let mut verdict = Verdict { finished: recording.summary.closed, ..Verdict::default() };
     check_summary(&recording, &mut verdict)?;
     let gaps = recording.table::<GapRow>()?;
     let blocks = recording.table::<BlockRow>()?;

@@ -49,8 +49,11 @@ pub fn varied() -> Vec<Sequence> {
 
 /// Writes an export of the sequences, one file or one for each split, and `truth.json` beside it.
 pub fn export<F: Format>(format: &F, sequences: &[Sequence], audio: bool, folder: &Path) {
-    let splits: Vec<Option<Split>> =
-        if F::LAYOUT == Layout::Together { vec![None] } else { Split::ALL.into_iter().map(Some).collect() };
+    let splits: Vec<Option<Split>> = if matches!(F::LAYOUT, Layout::Together | Layout::OneFile) {
+        vec![None]
+    } else {
+        Split::ALL.into_iter().map(Some).collect()
+    };
     for split in splits {
         let chosen: Vec<&Sequence> =
             sequences.iter().filter(|sequence| split.is_none_or(|split| sequence.about.split == split)).collect();

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
+use send_learn_plugin::files::Song;
 use send_learn_tests::audio::Audio;
 use send_learn_tests::process::{Process, Receiver};
 use send_learn_tests::products::Program;
@@ -74,6 +75,8 @@ fn main() -> ExitCode {
 
 /// Runs the demo. Returns what did not hold, in words; an error is what kept it from going on.
 fn run(arguments: &Arguments) -> Result<Vec<String>> {
+    // A file that cannot be read through is refused before anything starts.
+    arguments.midi.as_deref().map(Song::open).transpose()?;
     let folder = own_folder(&arguments.folder)?;
     let mut failures = Vec::new();
     let mut note = |what: &str, result: Result<()>| {

@@ -29,10 +29,10 @@ use progress::Progress;
 ///
 /// Where the MIDI is longer than the audio, the recording goes on to the last event, and what has no audio is a gap.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, group = clap::ArgGroup::new("files").args(["wav", "midi"]).required(true).multiple(true))]
 struct Options {
     /// WAV file: float32, or integers of 8, 16, 24 (exact) or 32 bits (rounded to float32).
-    #[arg(long, required_unless_present = "midi")]
+    #[arg(long)]
     wav: Option<PathBuf>,
     /// Standard MIDI File, format 0 or 1. Its tempo and meter become the transport.
     #[arg(long)]

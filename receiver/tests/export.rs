@@ -1,0 +1,182 @@
+//! `send-learn export` on recordings: every format, what is bad among what is good, and exports that were interrupted.
+
+#[path = "common/takes.rs"]
+mod takes;
+
+use std::cell::Cell;
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::process::{Command, Output};
+
+use send_learn::export::{ExportError, FORMATS, MANIFEST, Manifest, Request, export};
+use send_learn::sequences::{Plan, Settings};
+use send_learn::source::{Sources, files};
+use takes::{Take, melody, take, written};
+
+fn command(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_send-learn")).args(arguments).output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+fn manifest(out: &Path) -> Manifest {
+    serde_json::from_slice(&fs::read(out.join(MANIFEST)).unwrap()).unwrap()
+}
+
+/// Short sequences, so that the tests are.
+fn settings() -> Settings {
+    Settings { sequence_length: 2.0, overlap: 0.5, min_midi_events: 4, validation: 0.3, test: 0.3, ..Settings::default() }
+}
+
+const SHORT: [&str; 10] =
+    ["--sequence-length", "2", "--overlap", "0.5", "--min-midi-events", "4", "--validation", "0.3", "--test", "0.3"];
+
+fn short_take(number: u8) -> Take {
+    Take { seconds: 8, notes: melody(number, 8), ..take(number) }
+}
+
+/// All files of an export but its manifest, with what is in them.
+fn contents(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut found = Vec::new();
+    for item in fs::read_dir(folder).unwrap() {
+        let path = item.unwrap().path();
+        if path.is_dir() {
+            found.extend(contents(&path));
+        } else if path.file_name().unwrap() != MANIFEST {
+            found.push((path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(&path).unwrap()));
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn every_format_is_exported_with_a_manifest_that_names_its_files() {
+    let (data, _sources) = written(&[short_take(1), short_take(2), short_take(3), short_take(4)]);
+    let recordings = data.path().join("2026-11-22");
+    for format in FORMATS {
+        let out = data.path().join("out").join(format);
+        let arguments = [&["export", format, recordings.to_str().unwrap(), "--out", out.to_str().unwrap()], &SHORT[..]];
+        let output = command(&arguments.concat());
+        assert!(output.status.success(), "{format}: {}", said(&output));
+        let manifest = manifest(&out);
+        // 8 s in windows of 2 s that begin each 1.5 s.
+        assert_eq!(manifest.contents.total(), 4 * 5, "{format}");
+        assert_eq!(manifest.export, format);
+        let named: u64 = manifest.files.iter().map(|file| file.bytes).sum();
+        let there: u64 = contents(&out).iter().map(|(_, bytes)| bytes.len() as u64).sum();
+        assert_eq!(named, there, "{format}: every file is named, and nothing else is left");
+        let card = fs::read_to_string(out.join("README.md")).unwrap();
+        assert!(card.contains("20 sequences of 2 s") && card.contains("May be used to train models."), "{card}");
+    }
+}
+
+#[test]
+fn what_cannot_be_exported_is_said_and_nothing_is_left() {
+    let (data, _sources) = written(&[Take { seconds: 3, ..take(1) }]);
+    let recordings = data.path().join("2026-11-22");
+    let out = data.path().join("out");
+    let run = |more: &[&str]| {
+        let arguments = ["export", "pytorch", recordings.to_str().unwrap(), "--out", out.to_str().unwrap()];
+        let output = command(&[&arguments[..], more].concat());
+        assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+        assert!(!out.exists());
+        said(&output)
+    };
+    assert!(run(&[]).contains("take shorter than a sequence"));
+    assert!(run(&["--sequence-length", "2", "--overlap", "2"]).contains("overlap"));
+    assert!(run(&["--sequence-length", "2", "--overlap", "0", "--n-fft", "7"]).contains("n_fft"));
+    let empty = tempfile::tempdir().unwrap();
+    let output = command(&["export", "pytorch", empty.path().to_str().unwrap()]);
+    assert!(!output.status.success() && said(&output).contains("holds no recording"), "{}", said(&output));
+    assert!(said(&command(&["export", "mp3"])).contains("tokens"));
+}
+
+#[test]
+fn a_broken_file_among_good_ones_is_named_and_the_others_are_exported() {
+    let (data, _sources) = written(&[short_take(1), short_take(2)]);
+    let recordings = data.path().join("2026-11-22");
+    let broken = files(&recordings).unwrap()[0].clone();
+    fs::OpenOptions::new().write(true).open(&broken).unwrap().set_len(5_000).unwrap();
+    let out = data.path().join("out");
+    let arguments = [&["export", "parquet", recordings.to_str().unwrap(), "--out", out.to_str().unwrap()], &SHORT[..]];
+    let output = command(&arguments.concat());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains(broken.to_str().unwrap()), "{}", said(&output));
+    let manifest = manifest(&out);
+    assert_eq!((manifest.contents.total(), manifest.broken.len()), (5, 1));
+}
+
+#[test]
+fn an_interrupted_export_goes_on_where_it_stopped_and_ends_the_same() {
+    let (data, sources) = written(&[short_take(1), short_take(2), short_take(3), short_take(4)]);
+    let settings = settings();
+    let plan = Plan::new(&sources, &settings);
+    for format in FORMATS {
+        let (whole, again) = (data.path().join(format!("whole-{format}")), data.path().join(format!("again-{format}")));
+        // Files of a few sequences each, so that there are several.
+        let request = |out| Request {
+            sources: &sources,
+            plan: &plan,
+            settings: &settings,
+            out,
+            audio: false,
+            file_limit: 1_000_000,
+            threads: 2,
+        };
+        export(format, &request(&whole), &|_| ()).unwrap();
+        // The power goes in the middle: a panic unwinds through the export at its 13th sequence.
+        let interrupted =
+            catch_unwind(AssertUnwindSafe(|| export(format, &request(&again), &|done| assert!(done < 13, "power failure"))));
+        assert!(interrupted.is_err() && !again.join(MANIFEST).exists(), "{format}");
+        let finished: Vec<_> =
+            contents(&again).into_iter().filter(|(name, _)| name != "plan" && !name.ends_with(".json")).collect();
+        let first = Cell::new(None);
+        export(format, &request(&again), &|done| first.set(first.get().or(Some(done)))).unwrap();
+        assert!(contents(&whole) == contents(&again), "{format}: the files differ");
+        assert_eq!(manifest(&whole), manifest(&again));
+        if ["pytorch", "tensorflow", "safetensors", "webdataset"].contains(&format) {
+            assert!(!finished.is_empty() && first.get().unwrap() > 1, "{format}: nothing of the first run was used again");
+        }
+        // Done is done.
+        export(format, &request(&again), &|done| assert_eq!(done, plan.sequences.len() as u64)).unwrap();
+    }
+}
+
+#[test]
+fn a_folder_with_something_else_in_it_is_left_alone() {
+    let (data, sources) = written(&[short_take(1)]);
+    let settings = settings();
+    let plan = Plan::new(&sources, &settings);
+    let out = data.path().join("out");
+    fs::create_dir(&out).unwrap();
+    fs::write(out.join("thesis.txt"), "years of work").unwrap();
+    let request =
+        Request { sources: &sources, plan: &plan, settings: &settings, out: &out, audio: false, file_limit: 1 << 30, threads: 2 };
+    assert!(matches!(export("tokens", &request, &|_| ()), Err(ExportError::Occupied { .. })));
+    assert_eq!(contents(&out).len(), 1);
+
+    let other = data.path().join("other");
+    let other_request = |settings, plan| Request { settings, plan, out: &other, ..request_like(&request) };
+    export("tokens", &other_request(&settings, &plan), &|_| ()).unwrap();
+    let before = contents(&other);
+    let changed = Settings { seed: 7, ..settings.clone() };
+    let plan = Plan::new(&sources, &changed);
+    assert!(matches!(export("tokens", &other_request(&changed, &plan), &|_| ()), Err(ExportError::Occupied { .. })));
+    assert!(contents(&other) == before);
+}
+
+fn request_like<'a>(request: &Request<'a>) -> Request<'a> {
+    Request { ..*request }
+}
+
+#[test]
+fn a_recording_of_many_parts_is_one_take() {
+    let (data, _sources) = written(&[short_take(1)]);
+    let sources = Sources::open(&files(data.path()).unwrap());
+    assert_eq!(sources.takes.len(), 1);
+    assert_eq!(sources.takes[0].audio(100..110).unwrap().len(), 20);
+}
