@@ -4,6 +4,10 @@
 //! to the [`recorder`], which writes them to the [`journal`] and says what is durable; the [`archive`] reads the journal in
 //! order, a [`timeline`] places its records on the take's sample axis, and the [`store`] writes them to HDF5. The [`tap`]
 //! shows everything live.
+//!
+//! What was recorded goes on from there: a [`source`] joins the parts of each take, [`sequences`] cuts windows on the common timeline,
+//! with their audio [`features`] and their [`music`], and [`export`] writes them in the formats of those who train models;
+//! [`quality`] and [`report`] say what a recording is worth.
 #![deny(unsafe_code)]
 
 pub mod archive;

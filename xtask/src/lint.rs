@@ -34,12 +34,25 @@ pub(crate) fn add(plan: &mut Plan<'_>, cache: &Cache, options: &[String]) -> Res
             shell::run(doc.args(["--package", "send-learn-visualizer", "--no-deps"]).env("RUSTDOCFLAGS", "--deny warnings"))
         });
     }
-    plan.step("Licences and advisories", "deny", Guess { first: 10, again: 10 }, || {
-        if !shell::exists("cargo-deny") {
-            println!("left out: cargo-deny is not installed (`cargo install cargo-deny`)");
+    let first = if view { 10 * 60 } else { 10 };
+    plan.step("Licences and advisories", "deny", Guess { first, again: 10 }, move || deny(view));
+    Ok(())
+}
+
+/// Checks licences and sources of all crates, and advisories where their list can be had. `install` gets cargo-deny where it is
+/// missing, which takes minutes.
+fn deny(install: bool) -> Result<()> {
+    if !shell::exists("cargo-deny") {
+        if !install {
+            println!("left out: cargo-deny is not installed; `cargo xtask lint` without --no-view installs it");
             return Ok(());
         }
-        shell::run(shell::cargo().args(["deny", "check"]))
-    });
-    Ok(())
+        shell::run(shell::cargo().args(["install", "cargo-deny", "--locked"]))?;
+    }
+    shell::run(shell::cargo().args(["deny", "check", "bans", "licenses", "sources"]))?;
+    if shell::output(shell::cargo().args(["deny", "fetch", "db"])).is_none() {
+        println!("left out: the list of advisories cannot be fetched");
+        return Ok(());
+    }
+    shell::run(shell::cargo().args(["deny", "check", "advisories"]))
 }
