@@ -1,7 +1,5 @@
 //! Where samples are missing: a strip for each of the takes that miss most.
 
-use std::cmp::Ordering;
-
 use maud::{Markup, html};
 
 use super::picture::{Frame, WIDTH, rectangle};
@@ -15,8 +13,11 @@ const WORDS: usize = 3;
 /// The takes with the most missing; none where nothing is.
 pub(super) fn strips(takes: &[Quality]) -> Option<Markup> {
     let mut missing: Vec<&Quality> = takes.iter().filter(|take| take.delivery.missing > 0.0).collect();
-    let order = |take: &Quality| (take.delivery.lost(), take.delivery.missing);
-    missing.sort_by(|one, two| order(two).partial_cmp(&order(one)).unwrap_or(Ordering::Equal));
+    missing.sort_by(|one, two| {
+        (two.delivery.lost(), two.delivery.missing)
+            .partial_cmp(&(one.delivery.lost(), one.delivery.missing))
+            .unwrap_or(std::cmp::Ordering::Equal)
+    });
     let strip = |(number, take): (usize, &&Quality)| {
         let description = format!("{} of {} is missing.", percent(take.delivery.missing), length(take.seconds));
         let title = format!("Gaps in {}", name_of(take));
