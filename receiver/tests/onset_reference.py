@@ -14,8 +14,8 @@ import sys
 
 # dB that a peak stands above the mean around it.
 THRESHOLD = 1.0
-# dB of mel power below which all is silent: 80 below a full-scale sine.
-FLOOR = -40.0
+# dB of mel power below which all is silent.
+FLOOR = -70.0
 
 # With some pairs of numba and numpy librosa's peak picking ends the interpreter.
 PROBE = "import librosa, numpy; librosa.util.peak_pick(numpy.ones(9), pre_max=1, post_max=1, pre_avg=1, post_avg=1, delta=0, wait=1)"

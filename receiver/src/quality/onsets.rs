@@ -12,8 +12,9 @@ use crate::features::{Extractor, Floor, Plan, Settings};
 /// How far a peak stands above the mean around it, in dB of the mean rise of the mel bands.
 const THRESHOLD: f32 = 1.0;
 
-/// The mel power of a full-scale sine, about: the floor lies 80 dB below.
-const FULL_SCALE: Floor = Floor::Take { loudest: 1e4 };
+/// Mel bands below -70 dB are silent: some way above the noise of 16-bit samples, and 110 dB below a full-scale sine. The floor
+/// of the features lies 80 dB below what is called the loudest.
+const SILENT: Floor = Floor::Take { loudest: 10.0 };
 
 /// A peak is the highest of this time before it, and the next comes later than that, in seconds.
 const APART: f64 = 0.03;
@@ -43,7 +44,7 @@ impl Finder {
     /// None where the sample rate is one that features cannot be made at.
     pub(super) fn new(sample_rate: f64) -> Option<Self> {
         let plan = Plan::new(Settings::new(sample_rate)).ok()?;
-        let extractor = Extractor::new(plan.clone(), FULL_SCALE);
+        let extractor = Extractor::new(plan.clone(), SILENT);
         Some(Self { plan, extractor, begin: 0, strengths: Vec::new(), onsets: Vec::new() })
     }
 
@@ -66,7 +67,7 @@ impl Finder {
     }
 
     fn pick(&mut self) {
-        let extractor = std::mem::replace(&mut self.extractor, Extractor::new(self.plan.clone(), FULL_SCALE));
+        let extractor = std::mem::replace(&mut self.extractor, Extractor::new(self.plan.clone(), SILENT));
         extractor.finish(|row| self.strengths.push(row.onset));
         let settings = self.plan.settings();
         let frames = |seconds: f64| (seconds * settings.sample_rate / settings.hop_length as f64) as usize;

@@ -42,26 +42,26 @@ pub fn survey(sources: &Sources, threads: usize, progress: &(dyn Fn(usize) + Syn
     let repeats: BTreeMap<usize, usize> = plan.repeats.iter().copied().collect();
     let takes = readings.iter().map(|(&take, reading)| {
         let agreement = agreement(&sources.takes, take, &readings, &plan);
-        let repeats = repeats.get(&take).map(|&other| sources.takes[other].summary.take_id.clone());
-        quality(&sources.takes[take], reading, agreement, repeats)
+        let original = repeats.get(&take).map(|&other| &sources.takes[other]);
+        quality(&sources.takes[take], reading, agreement, original)
     });
     Ok(Survey { takes: takes.collect(), broken })
 }
 
-/// Reads takes, in whatever order the threads finish them.
+/// Reads takes, whichever thread is free.
 fn read_all(
     takes: &[Source],
     threads: usize,
     progress: &(dyn Fn(usize) + Sync),
-) -> io::Result<Vec<(usize, Result<Reading, StoreError>)>> {
-    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+) -> io::Result<BTreeMap<usize, Result<Reading, StoreError>>> {
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
     let work = || {
         loop {
             let take = next.fetch_add(1, Ordering::Relaxed);
             let Some(source) = takes.get(take) else { break };
             let reading = Reading::of(source);
             let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
-            done.push((take, reading));
+            done.insert(take, reading);
             progress(done.len());
         }
     };
@@ -106,7 +106,7 @@ fn agreement(takes: &[Source], take: usize, readings: &BTreeMap<usize, Reading>,
     candidates.max_by(|one, two| one.f_measure.total_cmp(&two.f_measure))
 }
 
-fn quality(source: &Source, reading: &Reading, agreement: Option<Agreement>, repeats: Option<String>) -> Quality {
+fn quality(source: &Source, reading: &Reading, agreement: Option<Agreement>, original: Option<&Source>) -> Quality {
     let summary = &source.summary;
     let mut quality = Quality {
         name: summary.name.clone(),
@@ -129,9 +129,9 @@ fn quality(source: &Source, reading: &Reading, agreement: Option<Agreement>, rep
         playing: reading.playing.clone(),
         delivery: reading.delivery.clone(),
         agreement,
-        repeats,
+        repeats: original.map(|original| original.summary.take_id.clone()),
     };
-    verdict::judge(&mut quality);
+    verdict::judge(&mut quality, original.map(|original| &original.summary));
     quality
 }
 

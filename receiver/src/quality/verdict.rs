@@ -3,6 +3,8 @@
 use serde::Serialize;
 
 use super::{Quality, Sound};
+use crate::store::Summary;
+use crate::take::date_and_time;
 
 /// How good something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -41,17 +43,19 @@ pub struct Finding {
     pub why: String,
 }
 
-/// Offsets of onsets that the method itself has: exact renderings are heard 12 to 18 ms late, in milliseconds.
+/// Offsets of onsets that the method itself has: exact renderings are heard 12 to 17 ms late, in milliseconds.
 const USUAL_OFFSET: std::ops::RangeInclusive<f64> = -20.0..=40.0;
 
-/// Looks for everything that is not as it should be, and grades the take by the worst of it.
-pub(super) fn judge(quality: &mut Quality) {
+/// Looks for everything that is not as it should be, and grades the take by the worst of it. `original` is the take that it
+/// repeats.
+pub(super) fn judge(quality: &mut Quality, original: Option<&Summary>) {
     let mut findings = Findings(Vec::new());
     findings.delivery(quality);
     if let Some(sound) = &quality.sound {
         findings.sound(sound);
     }
     findings.content(quality);
+    findings.repeats(original);
     let Findings(mut list) = findings;
     // The worst first; the order of the rules otherwise.
     list.sort_by_key(|finding| std::cmp::Reverse(finding.grade));
@@ -151,9 +155,14 @@ impl Findings {
                 format!("the audio comes {:.0} ms {side} the notes{of}: does the host compensate delays?", offset.abs())
             });
         }
-        let repeats = quality.repeats.as_deref().unwrap_or_default();
-        self.note(quality.repeats.is_some(), Look, "repeats", || {
-            format!("it repeats the take {}; both stand on the same side of a split", repeats.get(..8).unwrap_or(repeats))
+    }
+
+    fn repeats(&mut self, original: Option<&Summary>) {
+        let Some(original) = original else { return };
+        let (date, time) = date_and_time(original.started_unix_nanos / 1_000_000_000);
+        let name = if original.name.is_empty() { "the take" } else { &original.name };
+        self.note(true, Grade::Look, "repeats", || {
+            format!("it repeats {name} of {date} {}:{}; both stand on the same side of a split", &time[..2], &time[2..4])
         });
     }
 }

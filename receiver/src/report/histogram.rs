@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
-use super::picture::{Frame, WIDTH, label, line, rectangle};
+use super::picture::{Frame, WIDTH, head, label, line, rectangle};
 use crate::quality::{Sound, Totals};
 
 /// Where the bars stand.
@@ -59,7 +59,7 @@ impl Histogram {
         };
         let table = html! {
             table {
-                thead { tr { th scope="col" { (self.axis) } th scope="col" { (self.unit) } } }
+                (head(&[self.axis, self.unit]))
                 tbody { @for bar in self.bars.iter().filter(|bar| bar.value > 0.0) {
                     tr { th scope="row" { (bar.name) } td { (amount(bar.value)) } }
                 } }

@@ -3,6 +3,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::histogram::histograms;
+use super::picture::head;
 use super::roll::rolls;
 use super::strips::strips;
 use super::timeline::timeline;
@@ -33,8 +34,10 @@ pub fn page(report: &Report) -> String {
                 main {
                     header {
                         h1 { "Training report" }
-                        p { (count(takes.len() as u64, "take")) ", " (length(totals.seconds)) ", " (count(totals.notes, "note")) ". "
-                            (count(export.sequences(), "sequence")) " could be exported." }
+                        p {
+                            (count(takes.len() as u64, "take")) ", " (length(totals.seconds)) ", " (count(totals.notes, "note")) ". "
+                            (count(export.sequences(), "sequence")) " could be exported."
+                        }
                         p.grades { @for (&grade, takes) in &totals.verdicts { (badge(grade)) " " (takes) " " (grade.name()) " " } }
                     }
                     (broken_files(broken, unfinished))
@@ -129,12 +132,17 @@ fn outlook(export: &Outlook) -> Markup {
     html! {
         section {
             h2 { "What an export would contain" }
-            p { "Sequences of " (settings.sequence_length) " s, each repeating " (settings.overlap) " s of the one before, with at least "
-                (settings.min_midi_events) " MIDI events. Split by performance." }
+            p {
+                "Sequences of " (settings.sequence_length) " s, each repeating " (settings.overlap) " s of the one before, with at "
+                "least " (settings.min_midi_events) " MIDI events. Split by performance."
+            }
             div.scroll { table {
-                thead { tr { th scope="col" { "side" } th scope="col" { "performances" } th scope="col" { "sequences" } th scope="col" { "length" } } }
+                (head(&["side", "performances", "sequences", "length"]))
                 tbody { @for (split, side) in &export.splits {
-                    tr { th scope="row" { (split.name()) } td { (side.performances) } td { (side.sequences) } td { (length(side.seconds)) } }
+                    tr {
+                        th scope="row" { (split.name()) }
+                        td { (side.performances) } td { (side.sequences) } td { (length(side.seconds)) }
+                    }
                 } }
             } }
             @if !export.left_out.is_empty() {
@@ -158,7 +166,11 @@ fn details(take: &Quality) -> Markup {
             summary { (badge(take.verdict)) " " (name_of(take)) " " span.quiet { (length(take.seconds)) } }
             dl {
                 (row("began", clock(take.started_unix_nanos)))
-                (row("audio", if take.channels == 0 { "none".to_owned() } else { format!("{} channels, {} Hz", take.channels, take.sample_rate) }))
+                (row("audio", if take.channels == 0 {
+                    "none".to_owned()
+                } else {
+                    format!("{}, {} Hz", count(take.channels.into(), "channel"), take.sample_rate)
+                }))
                 @if let Some(sound) = &take.sound {
                     (row("peak", decibels(sound.peak_dbfs)))
                     (row("RMS", decibels(sound.rms_dbfs)))
@@ -188,7 +200,9 @@ fn details(take: &Quality) -> Markup {
                     (row("arrived", format!("{} live, {} repaired, {} sent again, {} back-filled", percent(delivery.live),
                         percent(delivery.repaired), percent(delivery.resent), percent(delivery.backfilled))))
                 }
-                @if let Some(clock) = delivery.clock { (row("clock known to", format!("{:.2} ms, at worst {:.2} ms", clock.median_ms, clock.max_ms))) }
+                @if let Some(clock) = delivery.clock {
+                    (row("clock known to", format!("{:.2} ms, at worst {:.2} ms", clock.median_ms, clock.max_ms)))
+                }
             }
             @for finding in &take.findings { p { (badge(finding.grade)) " " (finding.why) } }
         }

@@ -66,6 +66,11 @@ pub(super) fn label(x: f64, y: f64, text: &str) -> Markup {
     html! { text x=(short(x)) y=(short(y)) text-anchor=(anchor) { (text) } }
 }
 
+/// The head of a table.
+pub(super) fn head(columns: &[&str]) -> Markup {
+    html! { thead { tr { @for column in columns { th scope="col" { (column) } } } } }
+}
+
 fn short(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
 }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::picture::{Frame, WIDTH, label, line, rectangle};
+use super::picture::{Frame, WIDTH, head, label, line, rectangle};
 use super::words::{clock, count, length, name_of};
 use crate::quality::Quality;
 
@@ -52,9 +52,12 @@ pub(super) fn timeline(takes: &[Quality]) -> Option<Markup> {
     let content = html! { @for (y, session) in &bands { (session.draw(*y)) } };
     let table = html! {
         table {
-            thead { tr { th scope="col" { "began (UTC)" } th scope="col" { "take" } th scope="col" { "length" } th scope="col" { "verdict" } } }
+            (head(&["began (UTC)", "take", "length", "verdict"]))
             tbody { @for take in takes {
-                tr { th scope="row" { (clock(take.started_unix_nanos)) } td { (name_of(take)) } td { (length(take.seconds)) } td { (take.verdict.name()) } }
+                tr {
+                    th scope="row" { (clock(take.started_unix_nanos)) }
+                    td { (name_of(take)) } td { (length(take.seconds)) } td { (take.verdict.name()) }
+                }
             } }
         }
     };
