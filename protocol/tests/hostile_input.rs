@@ -139,11 +139,8 @@ fn a_request_for_more_than_there_is_takes_no_time() {
     pair.play(Duration::from_secs(1));
     // From the end on, so that nothing that is there and may be sent keeps the sender from walking on.
     let entries = SourceNumber(pair.sender.stats().entries);
-    let feedback = Feedback {
-        received: entries,
-        missing: vec![SourceRange { first: entries, count: u64::MAX / 2 }],
-        ..Feedback::default()
-    };
+    let feedback =
+        Feedback { received: entries, missing: vec![SourceRange { first: entries, count: u64::MAX / 2 }], ..Feedback::default() };
     let (mut payload, mut datagram) = (Vec::new(), Vec::new());
     feedback.write(&mut payload);
     header::write(&mut datagram, Head::new(Kind::Feedback, pair.sender.session(), PacketNumber(0)), &payload);
