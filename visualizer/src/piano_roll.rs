@@ -55,7 +55,7 @@ pub fn prepare(
     commands.insert_resource(NoteAssets { body: meshes.add(Cuboid::from_length(1.0)), shades });
 }
 
-/// Puts the bodies of all streams' notes in their places. With more than [`MAX_DRAWN`] notes, the oldest go.
+/// Puts the bodies of all streams' notes in their places. With more than `MAX_DRAWN` notes, the oldest go.
 pub fn fly(
     mut commands: Commands<'_, '_>,
     assets: Res<'_, NoteAssets>,
