@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use send_learn_protocol::units::TakeId;
 
 use crate::assembly::{Advance, Assembly};
+use crate::features::Plans;
 use crate::journal::Position;
 use crate::queue::Queue;
 use crate::recorder;
@@ -73,15 +74,23 @@ pub enum Command {
     Stop,
 }
 
-/// Runs until [`Command::Stop`]. `reports` hears of every take that was closed.
-pub fn run(commands: &Queue<Command>, reports: &Queue<recorder::Command>) {
+/// Runs until [`Command::Stop`]. `reports` hears of every take that was closed. Features are computed if `features` says so.
+pub fn run(commands: &Queue<Command>, reports: &Queue<recorder::Command>, features: bool) {
+    let mut plans = Plans::default();
     let mut takes: HashMap<TakeId, Follow> = HashMap::new();
     let mut busy = false;
     loop {
         for command in commands.drain(if busy { Duration::ZERO } else { FLUSH_INTERVAL / 2 }) {
             match command {
                 Command::Follow { id, folder, take, progress } => {
-                    takes.insert(id, Follow::new(Assembly::new(id, folder, *take, progress)));
+                    let plan = features.then(|| plans.get(take.sample_rate)).and_then(|plan| match plan {
+                        Ok(plan) => Some(plan),
+                        Err(error) => {
+                            tracing::warn!(take = %id, "{error}: the recording has no features");
+                            None
+                        }
+                    });
+                    takes.insert(id, Follow::new(Assembly::new(id, folder, *take, progress, plan)));
                 }
                 Command::Interrupt { id } => {
                     if let Some(follow) = takes.remove(&id) {

@@ -1,27 +1,23 @@
 //! One take on its way from journal to HDF5: puts entries in order, places their records, writes and closes parts.
 
+mod writing;
+
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use send_learn_protocol::packet::close::GoneReason;
-use send_learn_protocol::packet::hello::Description;
-use send_learn_protocol::record::{EndReason, Record, records};
+use send_learn_protocol::record::EndReason;
 use send_learn_protocol::units::TakeId;
 
 use crate::archive::Progress;
-use crate::journal::{Follower, Frame, Journal, JournalError, Location, Position, read_at, remove_segments, segments, sync_folder};
-use crate::store::layout::{ParameterRow, fixed};
-use crate::store::verify::verify;
-use crate::store::writer::Part;
+use crate::features::Plan;
+use crate::journal::{Follower, Frame, Journal, JournalError, Location, Position, read_at, remove_segments, segments};
 use crate::store::{PartWriter, StoreError};
-use crate::take::{ClosedPart, Resume, State, Take, TakeError};
-use crate::timeline::{Batch, Came, Timeline};
-
-/// The most parameters whose names are carried from part to part.
-const MAX_PARAMETERS: usize = 4_096;
+use crate::take::{Resume, State, Take, TakeError};
+use crate::timeline::{Batch, Came};
+use writing::Writing;
 
 /// Bytes copied to a new journal between two syncs.
 const COPY: usize = 4 << 20;
@@ -58,6 +54,7 @@ pub struct Assembly {
     id: TakeId,
     folder: PathBuf,
     progress: Arc<Progress>,
+    plan: Option<Arc<Plan>>,
     follower: Follower,
     /// Entries beyond the one that is next.
     beyond: BTreeMap<u64, Location>,
@@ -66,26 +63,10 @@ pub struct Assembly {
     writing: Writing,
 }
 
-/// The part that is being written, and what leads to it.
-#[derive(Debug)]
-struct Writing {
-    folder: PathBuf,
-    take: Take,
-    description: Description,
-    progress: Arc<Progress>,
-    timeline: Timeline,
-    part: Option<PartWriter>,
-    /// The next entry, and how many of its records were taken before.
-    next: u64,
-    skip: usize,
-    /// Where the part would end if it ended now.
-    sealed: Resume,
-}
-
 impl Assembly {
     /// A take that goes on where its closed parts end. A part that an earlier life left open is discarded: the journal has
-    /// all of it.
-    pub fn new(id: TakeId, folder: PathBuf, take: Take, progress: Arc<Progress>) -> Self {
+    /// all of it. Features are computed by `plan`, if there is one.
+    pub fn new(id: TakeId, folder: PathBuf, take: Take, progress: Arc<Progress>, plan: Option<Arc<Plan>>) -> Self {
         let part = folder.join(format!("{}.part", take.part_file(take.next_part())));
         if fs::remove_file(&part).is_ok() {
             tracing::info!(path = %part.display(), "an unfinished file is made again from its journal");
@@ -95,15 +76,17 @@ impl Assembly {
             follower: Follower::new(&folder, id, take.resume.segment),
             beyond: BTreeMap::new(),
             gone: BTreeMap::new(),
-            writing: Writing::new(folder.clone(), take, Arc::clone(&progress)),
+            writing: Writing::new(folder.clone(), take, Arc::clone(&progress), plan.clone()),
             folder,
             progress,
+            plan,
         }
     }
 
     /// Begins again from the journal, after an error.
     pub fn restart(&mut self) {
-        *self = Self::new(self.id, self.folder.clone(), self.writing.take.clone(), Arc::clone(&self.progress));
+        let (take, progress) = (self.writing.take.clone(), Arc::clone(&self.progress));
+        *self = Self::new(self.id, self.folder.clone(), take, progress, self.plan.clone());
     }
 
     /// What is known of the take now: what its `take.json` says.
@@ -235,134 +218,6 @@ impl Assembly {
         }
         Some((end, reason))
     }
-}
-
-impl Writing {
-    fn new(folder: PathBuf, take: Take, progress: Arc<Progress>) -> Self {
-        let resume = take.resume.clone();
-        progress.frames.store(resume.frames, Ordering::Relaxed);
-        progress.gap_frames.store(0, Ordering::Relaxed);
-        Self {
-            folder,
-            // `Take::load` and `Take::new` see to it that there is one.
-            description: take.description().unwrap_or_else(|| unreachable!("a take without an identity")),
-            timeline: Timeline::new(take.channels, resume.frames),
-            take,
-            progress,
-            part: None,
-            next: resume.entry,
-            skip: resume.records,
-            sealed: resume,
-        }
-    }
-
-    fn take_entry(&mut self, entry: &[u8], came: Came) -> Result<(), AssemblyError> {
-        let mut count = 0;
-        let mut sealed = None;
-        for record in records(entry) {
-            count += 1;
-            if count <= self.skip {
-                continue;
-            }
-            if let Ok(Record::Parameter(parameter)) = &record {
-                self.note_parameter(parameter.parameter, parameter.name);
-            }
-            if self.timeline.record(record, came) {
-                let batch = self.timeline.take_batch();
-                self.commit(batch)?;
-                sealed = Some((count, self.timeline.position()));
-            }
-        }
-        if let Some((records, frames)) = sealed {
-            self.sealed.frames = frames;
-            (self.sealed.entry, self.sealed.records) = if records == count { (self.next + 1, 0) } else { (self.next, records) };
-        }
-        self.next += 1;
-        self.skip = 0;
-        Ok(())
-    }
-
-    fn pass_gone(&mut self, end: u64, reason: GoneReason) {
-        self.timeline.gone(reason, end - self.next);
-        self.next = end;
-        self.skip = 0;
-    }
-
-    fn note_parameter(&mut self, parameter: u32, name: &str) {
-        let known = &mut self.sealed.parameters;
-        if let Some((_, old)) = known.iter_mut().find(|(number, _)| *number == parameter) {
-            name.clone_into(old);
-        } else if known.len() < MAX_PARAMETERS {
-            known.push((parameter, name.to_owned()));
-        }
-    }
-
-    fn part_paths(&self) -> (PathBuf, PathBuf) {
-        let file = self.take.part_file(self.take.next_part());
-        (self.folder.join(format!("{file}.part")), self.folder.join(file))
-    }
-
-    /// Writes a batch; the part's file begins with its first one.
-    fn commit(&mut self, batch: Batch) -> Result<(), AssemblyError> {
-        let gap_frames: u64 = batch.gaps.iter().map(|gap| gap.frames).sum();
-        self.progress.gap_frames.fetch_add(gap_frames, Ordering::Relaxed);
-        self.progress.frames.store(self.timeline.position(), Ordering::Relaxed);
-        self.progress.crc_mismatches.store(self.timeline.faults().crc_mismatches, Ordering::Relaxed);
-        let part = match &mut self.part {
-            Some(part) => part,
-            None => {
-                let number = self.take.next_part();
-                let first_sample = self.take.resume.frames;
-                let mut part = PartWriter::create(&self.part_paths().0, &self.description, Part { number, first_sample })?;
-                let parameters = self.take.resume.parameters.iter();
-                let parameters = parameters.map(|(parameter, name)| ParameterRow { parameter: *parameter, name: fixed(name) });
-                part.append(Batch { parameters: parameters.collect(), ..Batch::default() })?;
-                self.part.insert(part)
-            }
-        };
-        Ok(part.append(batch)?)
-    }
-
-    /// Closes the part, if one was begun, at what is sealed, and says whether it passed its check. Until
-    /// [`commit_take`](Self::commit_take) the part does not count: made again, it replaces this file.
-    fn close_part(&mut self, end_reason: &str) -> Result<Option<(ClosedPart, bool)>, AssemblyError> {
-        let Some(part) = self.part.take() else { return Ok(None) };
-        let (open, closed) = self.part_paths();
-        let faults = self.timeline.faults();
-        let first_sample = self.take.resume.frames;
-        let frames = self.sealed.frames.max(first_sample) - first_sample;
-        part.finish(end_reason, frames, faults)?;
-        let verdict = verify(&open)?;
-        // What the sender itself got wrong is counted already; anything more went wrong on the way to the disk.
-        let sound = !verdict.damage && verdict.crc_mismatches == faults.crc_mismatches;
-        if !sound {
-            tracing::error!(path = %closed.display(), "the file does not hold what its journal holds; the journal is kept");
-        }
-        for problem in &verdict.problems {
-            tracing::error!(path = %closed.display(), "{problem}");
-        }
-        rename(&open, &closed)?;
-        tracing::info!(path = %closed.display(), frames, end_reason, "closed");
-        let file = closed.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        Ok(Some((ClosedPart { file, first_sample, frames }, sound)))
-    }
-
-    /// Says in `take.json` what is closed and where the take goes on. Only when that is on disk does it count here too, so
-    /// that nobody removes a journal that the next life would need.
-    fn commit_take(&mut self, part: Option<ClosedPart>, state: State, resume: Resume) -> Result<(), AssemblyError> {
-        let mut take = self.take.clone();
-        take.parts.extend(part);
-        take.state = state;
-        take.resume = resume;
-        take.save(&self.folder)?;
-        self.take = take;
-        Ok(())
-    }
-}
-
-fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
-    let renamed = fs::rename(from, to).and_then(|()| to.parent().map_or(Ok(()), sync_folder));
-    renamed.map_err(|source| StoreError::Io { path: to.to_owned(), source })
 }
 
 fn end_reason_text(reason: EndReason) -> &'static str {

@@ -51,6 +51,8 @@ pub struct Config {
     pub data: PathBuf,
     /// A take whose sender is away for longer than this has its part closed; it goes on in a new one.
     pub absence: Duration,
+    /// Whether features of the audio are computed while it is recorded.
+    pub features: bool,
     /// The most streams at once.
     pub max_streams: usize,
 }
@@ -58,7 +60,7 @@ pub struct Config {
 impl Config {
     /// The usual settings, for this address and folder.
     pub fn new(listen: SocketAddr, data: PathBuf) -> Self {
-        Self { listen, data, absence: Duration::from_secs(60), max_streams: 256 }
+        Self { listen, data, absence: Duration::from_secs(60), features: true, max_streams: 256 }
     }
 }
 
@@ -145,8 +147,12 @@ impl Server {
                 let _ = waker.wake();
             })
         };
-        let recorder_config =
-            recorder::Config { data: config.data.clone(), absence: config.absence, max_takes: 2 * config.max_streams };
+        let recorder_config = recorder::Config {
+            data: config.data.clone(),
+            absence: config.absence,
+            features: config.features,
+            max_takes: 2 * config.max_streams,
+        };
         let recorder = recorder::start(recorder_config, commands.clone(), reporter)
             .map_err(|source| DataError::Refused { data: config.data.clone(), source })?;
         let secret = [ReceiverId::random().0, ReceiverId::random().0].concat();

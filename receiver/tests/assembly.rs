@@ -88,7 +88,7 @@ fn append(journal: &mut Journal, entry: &[u8]) {
 fn follow(folder: &Path, journal: &Journal) -> Assembly {
     let progress = Arc::new(Progress::default());
     progress.set_mark(journal.durable());
-    Assembly::new(TAKE, folder.to_owned(), Take::load(folder).unwrap(), progress)
+    Assembly::new(TAKE, folder.to_owned(), Take::load(folder).unwrap(), progress, None)
 }
 
 #[test]

@@ -15,6 +15,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
+use send_learn::server::Config;
 
 /// Records what the Send Learn plugin sends, and looks into recordings.
 #[derive(Debug, Parser)]
@@ -34,6 +35,9 @@ enum Command {
         /// Listen beyond this machine although nothing is encrypted: whoever reaches the address can send and watch.
         #[arg(long)]
         open: bool,
+        /// Do not compute features of the audio while recording.
+        #[arg(long)]
+        no_features: bool,
         #[command(flatten)]
         data: DataFolder,
     },
@@ -83,7 +87,10 @@ impl DataFolder {
 
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
-        Command::Serve { listen, open, data } => serve::run(listen, open, data.path()?),
+        Command::Serve { listen, open, no_features, data } => {
+            let config = Config { features: !no_features, ..Config::new(listen, data.path()?) };
+            serve::run(&config, open)
+        }
         Command::Info { path, json } => info::run(&path, json),
         Command::Verify { path } => verify::run(&path),
         Command::Export(options) => export::run(options),

@@ -1,15 +1,14 @@
 //! `send-learn serve`.
 
 use std::io::{IsTerminal, Write};
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use send_learn::server::{Config, Server};
 use tracing_subscriber::EnvFilter;
 
-pub(super) fn run(listen: SocketAddr, open: bool, data: PathBuf) -> anyhow::Result<ExitCode> {
+pub(super) fn run(config: &Config, open: bool) -> anyhow::Result<ExitCode> {
+    let Config { listen, data, .. } = config;
     if !open && !listen.ip().is_loopback() {
         bail!(
             "{listen} can be reached from other machines, and nothing is encrypted yet: whoever reaches it can send streams and \
@@ -20,7 +19,7 @@ pub(super) fn run(listen: SocketAddr, open: bool, data: PathBuf) -> anyhow::Resu
     let logs = tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).with_env_filter(filter);
     logs.with_ansi(std::io::stderr().is_terminal()).init();
 
-    let server = Server::bind(&Config::new(listen, data.clone()))?;
+    let server = Server::bind(config)?;
     let stop = server.stopper();
     ctrlc::set_handler(move || stop.stop()).context("cannot listen for Ctrl-C")?;
     let mut out = std::io::stdout().lock();
