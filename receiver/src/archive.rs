@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use send_learn_protocol::units::TakeId;
@@ -32,6 +32,8 @@ pub struct Progress {
     mark: AtomicU64,
     /// Frames that are in parts, or wait for their chunk to fill.
     pub frames: AtomicU64,
+    /// Loudness of the newest frame of features: the bits of an f32; 0 before the first.
+    rms: AtomicU32,
     /// Frames that are missing from them.
     pub gap_frames: AtomicU64,
     /// Blocks without the checksum that their sender stated.
@@ -42,6 +44,16 @@ impl Progress {
     /// Says how far the journal is durable.
     pub fn set_mark(&self, position: Position) {
         self.mark.store(u64::from(position.segment) << 40 | position.offset, Ordering::Release);
+    }
+
+    /// Says how loud the newest frame of features is, RMS.
+    pub fn set_rms(&self, rms: f32) {
+        self.rms.store(rms.max(f32::MIN_POSITIVE).to_bits(), Ordering::Relaxed);
+    }
+
+    /// How loud the newest frame of features is, RMS; 1 is full scale. `None` before the first.
+    pub fn rms(&self) -> Option<f32> {
+        Some(f32::from_bits(self.rms.load(Ordering::Relaxed))).filter(|rms| *rms > 0.0)
     }
 
     /// How far the journal is durable.

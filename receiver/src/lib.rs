@@ -28,6 +28,7 @@ pub mod sequences;
 pub mod server;
 pub mod socket;
 pub mod source;
+pub mod status;
 pub mod store;
 pub mod take;
 pub mod tap;

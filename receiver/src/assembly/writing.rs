@@ -110,6 +110,9 @@ impl Writing {
     pub(super) fn commit(&mut self, mut batch: Batch) -> Result<(), AssemblyError> {
         if let Some(live) = &mut self.features {
             measure(live, &mut batch);
+            if let Some(newest) = batch.features.last() {
+                self.progress.set_rms(newest.rms);
+            }
         }
         let gap_frames: u64 = batch.gaps.iter().map(|gap| gap.frames).sum();
         self.progress.gap_frames.fetch_add(gap_frames, Ordering::Relaxed);

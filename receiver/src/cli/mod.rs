@@ -1,5 +1,6 @@
 //! The commands that a person types.
 
+mod console;
 mod export;
 mod info;
 mod list;
@@ -89,7 +90,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
         Command::Serve { listen, open, no_features, data } => {
             let config = Config { features: !no_features, ..Config::new(listen, data.path()?) };
-            serve::run(&config, open)
+            serve::run(config, open)
         }
         Command::Info { path, json } => info::run(&path, json),
         Command::Verify { path } => verify::run(&path),
