@@ -48,7 +48,7 @@ impl Terminal {
         let keyboard = File::from(master);
         let screen = Arc::new(Mutex::new(vt100::Parser::new(ROWS, COLUMNS, 2_000)));
         let (mut output, mut answers, drawn) = (keyboard.try_clone().unwrap(), keyboard.try_clone().unwrap(), Arc::clone(&screen));
-        thread::spawn(move || {
+        let draw = move || {
             let mut buffer = [0; 65_536];
             while let Ok(len @ 1..) = output.read(&mut buffer) {
                 let mut screen = drawn.lock().unwrap();
@@ -61,7 +61,8 @@ impl Terminal {
                     }
                 }
             }
-        });
+        };
+        thread::Builder::new().name("terminal".into()).spawn(draw).unwrap();
         Self { child, keyboard, line, screen }
     }
 
