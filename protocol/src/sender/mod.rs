@@ -10,6 +10,7 @@
 
 mod link;
 mod receive;
+mod spool;
 mod transmit;
 
 use std::collections::VecDeque;
@@ -17,7 +18,7 @@ use std::time::Duration;
 
 use crate::clock::{ClockFilter, Exchange};
 use crate::fec::Encoder;
-use crate::packet::close::{Close, Gone, GoneReason};
+use crate::packet::close::{Close, Gone};
 use crate::packet::feedback::{Feedback, SourceRange};
 use crate::packet::header::{self, FLAG_BACKFILL, FLAG_REPEAT, VERSION};
 use crate::packet::hello::{Cookie, Description, Hello, HelloAck, Refusal};
@@ -167,6 +168,8 @@ pub struct Sender {
     /// The next entry that goes out as live.
     next_live: SourceNumber,
     ended: bool,
+    /// The log of an earlier life, which it did not end: where it ends. See [`resume`](Self::resume).
+    interrupted: Option<SamplePosition>,
     position: SamplePosition,
     session: SessionId,
     seed: u64,
@@ -179,6 +182,8 @@ pub struct Sender {
     missing: VecDeque<SourceRange>,
     repeats: RepeatWindow,
     gone_due: HostNanos,
+    /// What was last told to be gone ends here.
+    gone_told: SourceNumber,
     probe_due: HostNanos,
     clock: ClockFilter,
     exchanges: u32,
@@ -199,6 +204,7 @@ impl Sender {
             retention: Retention::new(config.retention_bytes),
             next_live: SourceNumber(0),
             ended: false,
+            interrupted: None,
             position: SamplePosition(0),
             session: SessionId(0),
             seed,
@@ -211,6 +217,7 @@ impl Sender {
             missing: VecDeque::new(),
             repeats: RepeatWindow::default(),
             gone_due: now,
+            gone_told: SourceNumber(0),
             probe_due: now,
             clock: ClockFilter::default(),
             exchanges: 0,
@@ -328,7 +335,7 @@ impl Sender {
                 if !self.missing.is_empty() {
                     next = next.min(self.repeats.next(self.stats.round_trip));
                 }
-                if self.retention.gone().is_some() {
+                if self.retention.gone(SourceNumber(0)).is_some() {
                     next = next.min(self.gone_due);
                 }
                 if self.all_durable() {
@@ -369,6 +376,7 @@ impl Sender {
         self.stats.durable = self.retention.durable();
         self.stats.received = self.stats.received.max(self.stats.durable);
         self.stats.retained_bytes = self.retention.bytes();
+        self.stats.dropped_entries = self.retention.dropped();
         self.next_live = self.next_live.max(self.retention.first());
     }
 

@@ -47,6 +47,9 @@ impl Sender {
         if !matches!(self.link, Link::Asking { .. }) {
             return;
         }
+        if self.has_all_of_an_earlier_life(ack.durable) {
+            return self.become_finished();
+        }
         self.link = Link::up(now);
         // At least one hello was sent.
         self.redundancy = Redundancy::after(PacketNumber(self.packet.0.saturating_sub(1)));
@@ -65,7 +68,7 @@ impl Sender {
 
     fn on_refused(&mut self, now: HostNanos, reason: Refusal) {
         match reason {
-            Refusal::Complete if self.ended => {
+            Refusal::Complete if self.ended || self.interrupted.is_some() => {
                 self.advance_durable(self.retention.next());
                 self.become_finished();
             }
@@ -79,6 +82,7 @@ impl Sender {
     }
 
     fn on_feedback(&mut self, now: HostNanos, feedback: Feedback) {
+        self.end_an_earlier_life(now, feedback.received);
         if !matches!(self.link, Link::Up { .. }) || feedback.received > self.retention.next() {
             return;
         }
@@ -89,7 +93,7 @@ impl Sender {
         self.stats.repaired = feedback.repaired;
         self.stats.loss = self.redundancy.loss();
         // Only what was sent and is kept can be sent again.
-        let (first, end) = (self.retention.first(), self.next_live);
+        let (first, end) = (self.retention.first_kept(), self.next_live);
         let within = |range: SourceRange| {
             let (first, end) = (range.first.max(first), range.end().min(end));
             let count = end.0.checked_sub(first.0).filter(|count| *count > 0)?;

@@ -29,7 +29,8 @@ impl Sender {
         let hello = Hello {
             versions: (VERSION, VERSION),
             cookie: *cookie,
-            first: self.retention.first(),
+            // What is lost since then is told with its reason.
+            first: self.retention.durable(),
             next: self.retention.next(),
             description: self.description.clone(),
         };
@@ -108,9 +109,8 @@ impl Sender {
     }
 
     fn send_gone(&mut self, now: HostNanos, out: &mut Vec<u8>) -> bool {
-        let Some(range) = self.retention.gone().filter(|_| now >= self.gone_due) else { return false };
-        self.gone_due = now.after(REPEAT_INTERVAL);
-        Gone { range, reason: GoneReason::RetentionFull }.write(&mut self.payload);
+        let Some(gone) = self.next_gone(now) else { return false };
+        gone.write(&mut self.payload);
         self.emit(out, Kind::Gone)
     }
 
@@ -120,9 +120,10 @@ impl Sender {
         }
         let patience = self.repeats.patience(self.stats.round_trip);
         while let Some(range) = self.missing.front_mut() {
-            let number = range.first;
-            range.first.0 += 1;
-            range.count -= 1;
+            let absent = self.retention.recall(*range);
+            let number = SourceNumber(range.first.0 + absent);
+            range.count = range.count.saturating_sub(absent + 1);
+            range.first = SourceNumber(number.0 + 1);
             if range.count == 0 {
                 self.missing.pop_front();
             }
