@@ -21,7 +21,7 @@ use send_learn_plugin::capture::{CaptureConfig, capture};
 use send_learn_plugin::clock;
 use send_learn_plugin::report::LinkState;
 use send_learn_plugin::transport::Observed;
-use send_learn_plugin::uplink::{TakeConfig, Uplink};
+use send_learn_plugin::uplink::{TakeConfig, Uplink, UplinkConfig};
 use send_learn_protocol::packet::hello::{Description, PropertyKey};
 use send_learn_protocol::record::EndReason;
 use send_learn_protocol::sender::SendMode;
@@ -96,7 +96,7 @@ fn receiver(data: &Path) -> Result<()> {
 
 fn sender(address: &str, streams: usize, seconds: u64, depth: &str) -> Result<()> {
     let music = music(depth)?;
-    let uplink = Uplink::acquire()?;
+    let uplink = Uplink::start(UplinkConfig { memory: 64 << 20, spool: None })?;
     let config = CaptureConfig { sample_rate: f64::from(RATE), channels: 2, max_block: BLOCK as u32, patient: false };
     let (host, machine) = (HostId::random(), MachineId::random());
     let mut captures = Vec::new();

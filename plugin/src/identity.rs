@@ -11,6 +11,8 @@ use send_learn_protocol::units::{HostId, HostNanos, MachineId, StreamId, TakeId}
 use serde::{Deserialize, Serialize};
 
 use crate::capture::CaptureConfig;
+use crate::spool::SpoolConfig;
+use crate::uplink::UplinkConfig;
 
 /// Overrides the default address, for hosts without a window and for tests.
 pub const SERVER_VARIABLE: &str = "SEND_LEARN_SERVER";
@@ -36,7 +38,7 @@ pub fn new_take(stream: StreamId, config: &CaptureConfig) -> Description {
 }
 
 /// What is kept outside of projects.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Settings {
     /// This machine, a UUID.
@@ -49,9 +51,30 @@ pub struct Settings {
     pub licence: String,
     /// What the person agreed to, in the words that were shown; `no` forbids every export; may be empty.
     pub consent: String,
+    /// How much of each take is kept in memory until the receiver has it on disk, in MiB.
+    pub memory_mib: u64,
+    /// How much of all takes together may wait on this machine's disk, in MiB; 0: nothing is kept there.
+    pub spool_mib: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let empty = String::new;
+        let (machine, server, contributor, licence, consent) = (empty(), empty(), empty(), empty(), empty());
+        Self { machine, server, contributor, licence, consent, memory_mib: 64, spool_mib: 4_096 }
+    }
 }
 
 impl Settings {
+    /// What an uplink may keep, and where.
+    pub fn uplink(&self) -> UplinkConfig {
+        let folder = spool_folder().filter(|_| self.spool_mib > 0);
+        UplinkConfig {
+            memory: (self.memory_mib.clamp(1, 65_536) as usize) << 20,
+            spool: folder.map(|folder| SpoolConfig { folder, limit: self.spool_mib.min(1 << 30) << 20 }),
+        }
+    }
+
     /// What the file holds; defaults where it cannot be read.
     pub fn load() -> Self {
         let text = settings_file().and_then(|path| std::fs::read_to_string(path).ok());
@@ -94,6 +117,18 @@ fn settings_file() -> Option<PathBuf> {
         config.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".config")))?
     };
     Some(folder.join("send-learn").join("plugin.json"))
+}
+
+fn spool_folder() -> Option<PathBuf> {
+    let filled = |name| std::env::var_os(name).filter(|folder| !folder.is_empty()).map(PathBuf::from);
+    let folder = if cfg!(windows) {
+        filled("LOCALAPPDATA")?
+    } else if cfg!(target_os = "macos") {
+        filled("HOME")?.join("Library/Caches")
+    } else {
+        filled("XDG_CACHE_HOME").or_else(|| Some(filled("HOME")?.join(".cache")))?
+    };
+    Some(folder.join("send-learn-spool"))
 }
 
 /// This machine's identity: made once, then kept in the settings.

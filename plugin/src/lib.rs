@@ -16,5 +16,6 @@ pub mod plugin;
 pub mod report;
 pub mod ring;
 pub mod socket;
+pub mod spool;
 pub mod transport;
 pub mod uplink;

@@ -57,8 +57,12 @@ pub struct Report {
     pub repaired: u64,
     /// Entries that are not durable yet, those of older takes included.
     pub owed: u64,
-    /// Entries lost because retention was full.
+    /// Entries lost because there was no room for them, in memory or on disk.
     pub lost_entries: u64,
+    /// Entries of those that are on this machine's disk.
+    pub spooled: u64,
+    /// Why nothing can be kept on this machine's disk, in words; empty when it can, or need not.
+    pub disk_problem: String,
     /// How long ago the oldest entry was written that is not durable yet.
     pub lag: Duration,
     /// Share of datagrams lost before repair, 0 to 1.

@@ -1,211 +1,30 @@
 //! Capture and uplink against the protocol's receiver, over real sockets on this machine.
 
-use std::collections::BTreeMap;
-use std::io::ErrorKind;
-use std::net::{SocketAddr, UdpSocket};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
+#[allow(dead_code, unreachable_pub, reason = "a harness that several test files share")]
+mod workstation;
+
+use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
-use send_learn_plugin::capture::{Capture, CaptureConfig, capture};
 use send_learn_plugin::clock;
 use send_learn_plugin::report::{LinkState, Tested};
 use send_learn_plugin::transport::Observed;
-use send_learn_plugin::uplink::{StreamHandle, TakeConfig, Uplink};
-use send_learn_protocol::packet::hello::{Description, PropertyKey};
-use send_learn_protocol::receiver::{Held, Receiver, ReceiverConfig, ReceiverEvent};
-use send_learn_protocol::record::{self, EndReason, GapReason, MidiKind, Record};
+use send_learn_plugin::uplink::{Uplink, UplinkConfig};
+use send_learn_protocol::packet::hello::PropertyKey;
+use send_learn_protocol::record::{EndReason, GapReason};
 use send_learn_protocol::sender::SendMode;
-use send_learn_protocol::units::{HostId, HostNanos, MachineId, ReceiverId, SessionId, SourceNumber, StreamId, TakeId};
+use std::sync::Arc;
+use workstation::*;
 
-/// Every loop of a test gives up after this.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// What a receiver got of one take: its entries by number.
-#[derive(Default)]
-struct Taken {
-    description: Option<Description>,
-    entries: BTreeMap<SourceNumber, Arc<[u8]>>,
-    closed: bool,
-}
-
-/// The decoded log of a take.
-#[derive(Default)]
-struct Decoded {
-    samples: Vec<f32>,
-    blocks: Vec<record::Block>,
-    midi: Vec<(u64, [u8; 3])>,
-    sysex: Vec<u8>,
-    gaps: Vec<record::Gap>,
-    names: Vec<String>,
-    end: Option<record::End>,
-}
-
-/// A receiver whose every second datagram towards it may be lost.
-struct Workstation {
-    address: SocketAddr,
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<BTreeMap<TakeId, Taken>>>,
-}
-
-impl Workstation {
-    /// Drops one of `drop_one_in` datagrams in each direction; 0 drops none.
-    fn start(drop_one_in: u64) -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        socket.set_read_timeout(Some(Duration::from_millis(2))).unwrap();
-        let address = socket.local_addr().unwrap();
-        let stop = Arc::new(AtomicBool::new(false));
-        let flag = stop.clone();
-        let thread =
-            std::thread::Builder::new().name("workstation".to_owned()).spawn(move || receive(&socket, &flag, drop_one_in)).unwrap();
-        Self { address, stop, thread: Some(thread) }
-    }
-
-    fn finish(mut self) -> BTreeMap<TakeId, Taken> {
-        self.stop.store(true, Ordering::Relaxed);
-        self.thread.take().unwrap().join().unwrap()
-    }
-}
-
-fn receive(socket: &UdpSocket, stop: &AtomicBool, drop_one_in: u64) -> BTreeMap<TakeId, Taken> {
-    let config = ReceiverConfig { identity: ReceiverId::random(), max_streams: 8, secret: [7; 32] };
-    let mut receiver = Receiver::new(config, clock::now());
-    let mut sessions: BTreeMap<SessionId, TakeId> = BTreeMap::new();
-    let mut takes: BTreeMap<TakeId, Taken> = BTreeMap::new();
-    let (mut buffer, mut out) = ([0; 2_048], Vec::new());
-    // A fixed pattern without a short period: the same datagrams are lost in every run, as far as timing allows.
-    let mut count = 0_u64;
-    let mut lost = move || {
-        count += 1;
-        drop_one_in > 0 && (count * count / 7 + count).is_multiple_of(drop_one_in)
-    };
-    while !stop.load(Ordering::Relaxed) {
-        match socket.recv_from(&mut buffer) {
-            Ok((len, from)) if !lost() => receiver.handle_datagram(clock::now(), from, &buffer[..len]),
-            Ok(_) => {}
-            Err(error) => assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error}"),
-        }
-        let now = clock::now();
-        receiver.handle_timeout(now);
-        while let Some(event) = receiver.poll_event() {
-            match event {
-                ReceiverEvent::Opened { session, description, .. } => {
-                    sessions.insert(session, description.take);
-                    let taken = takes.entry(description.take).or_default();
-                    taken.description = Some(*description);
-                    let complete = contiguous(taken);
-                    receiver.accept(now, session, Held { complete, beyond: Vec::new() });
-                }
-                ReceiverEvent::Entry { session, number, entry, .. } => {
-                    let taken = takes.get_mut(&sessions[&session]).unwrap();
-                    taken.entries.insert(number, entry);
-                    receiver.set_durable(now, session, contiguous(taken));
-                }
-                ReceiverEvent::Closed { session } => takes.get_mut(&sessions[&session]).unwrap().closed = true,
-                _ => {}
-            }
-        }
-        while let Some(to) = receiver.poll_transmit(now, &mut out) {
-            if !lost() {
-                socket.send_to(&out, to).unwrap();
-            }
-        }
-    }
-    takes
-}
-
-fn contiguous(taken: &Taken) -> SourceNumber {
-    let mut next = 0;
-    while taken.entries.contains_key(&SourceNumber(next)) {
-        next += 1;
-    }
-    SourceNumber(next)
-}
-
-fn decode(taken: &Taken) -> Decoded {
-    let mut decoded = Decoded::default();
-    for entry in taken.entries.values() {
-        for record in record::records(entry) {
-            match record.unwrap() {
-                Record::Audio(fragment) => {
-                    let start = fragment.position.0 as usize * usize::from(fragment.channels);
-                    decoded.samples.resize(start, 0.0);
-                    fragment.decode(&mut decoded.samples).unwrap();
-                }
-                Record::Block(block) => decoded.blocks.push(block),
-                Record::Midi(event) if event.kind == MidiKind::SysEx => decoded.sysex.extend_from_slice(event.data),
-                Record::Midi(event) => decoded.midi.push((event.position.0, event.bytes)),
-                Record::Gap(gap) => decoded.gaps.push(gap),
-                Record::Property(property) => decoded.names.push(property.text.to_owned()),
-                Record::End(end) => decoded.end = Some(end),
-                _ => {}
-            }
-        }
-    }
-    decoded
-}
-
-const RATE: f64 = 48_000.0;
-const BLOCK: u32 = 256;
-
-fn begin(stream: &StreamHandle, mode: SendMode) -> (Capture, TakeId) {
-    let config = CaptureConfig { sample_rate: RATE, channels: 2, max_block: BLOCK, patient: true };
-    let (audio, captured) = capture(config);
-    let take = TakeId::random();
-    let mut description = Description {
-        stream: StreamId::random(),
-        take,
-        host: HostId::random(),
-        machine: MachineId::random(),
-        sample_rate: RATE,
-        channels: 2,
-        max_block: BLOCK,
-        started_unix_nanos: 0,
-        started: HostNanos(0),
-        properties: Vec::new(),
-    };
-    description.set_property(PropertyKey::NAME, "Lead");
-    stream.start(TakeConfig { description, parameters: Vec::new(), mode }, captured);
-    (audio, take)
-}
-
-fn sample(channel: usize, position: u64) -> f32 {
-    ((position as f32 * 0.013 + channel as f32).sin() * 0.7 + (position % 97) as f32 * 1e-3) * 0.9
-}
-
-/// Plays `blocks` blocks as fast as there is room, with a note in each.
-fn play(audio: &mut Capture, blocks: u32) {
-    for _ in 0..blocks {
-        let position = audio.position().0;
-        let channels: [Vec<f32>; 2] =
-            std::array::from_fn(|channel| (position..position + u64::from(BLOCK)).map(|n| sample(channel, n)).collect());
-        audio.begin(BLOCK, clock::now(), &Observed::default(), true);
-        audio.midi(7, MidiKind::Message, [0x90, (position % 128) as u8, 1], -1, 0.0);
-        audio.end(&channels);
-    }
-}
-
-fn expected(frames: u64) -> Vec<f32> {
-    (0..frames).flat_map(|n| [sample(0, n), sample(1, n)]).collect()
-}
-
-fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !done() {
-        assert!(start.elapsed() < PATIENCE, "still not {what}");
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
-
-fn same_bits(a: &[f32], b: &[f32]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits())
+/// One that keeps nothing on disk.
+fn uplink() -> Arc<Uplink> {
+    Uplink::start(UplinkConfig { memory: 64 << 20, spool: None }).unwrap()
 }
 
 #[test]
 fn what_is_played_arrives_bit_for_bit_despite_loss() {
     let workstation = Workstation::start(13);
-    let uplink = Uplink::acquire().unwrap();
+    let uplink = uplink();
     let stream = uplink.open(&workstation.address.to_string());
     let (mut audio, take) = begin(&stream, SendMode::Fast);
     play(&mut audio, 400);
@@ -240,7 +59,7 @@ fn what_is_played_arrives_bit_for_bit_despite_loss() {
 #[test]
 fn an_old_take_is_finished_while_the_next_one_runs() {
     let workstation = Workstation::start(0);
-    let uplink = Uplink::acquire().unwrap();
+    let uplink = uplink();
     let stream = uplink.open(&workstation.address.to_string());
     let (mut first, first_take) = begin(&stream, SendMode::Live);
     play(&mut first, 50);
@@ -266,7 +85,7 @@ fn an_old_take_is_finished_while_the_next_one_runs() {
 #[test]
 fn an_activation_in_which_nothing_is_played_leaves_nothing() {
     let workstation = Workstation::start(0);
-    let uplink = Uplink::acquire().unwrap();
+    let uplink = uplink();
     let stream = uplink.open(&workstation.address.to_string());
     let (silent, silent_take) = begin(&stream, SendMode::Live);
     drop(silent);
@@ -283,7 +102,7 @@ fn an_activation_in_which_nothing_is_played_leaves_nothing() {
 fn what_was_played_without_a_receiver_is_sent_when_the_address_is_mended() {
     let nobody = UdpSocket::bind("127.0.0.1:0").unwrap();
     let workstation = Workstation::start(0);
-    let uplink = Uplink::acquire().unwrap();
+    let uplink = uplink();
     let stream = uplink.open(&nobody.local_addr().unwrap().to_string());
     let (mut audio, take) = begin(&stream, SendMode::Live);
     play(&mut audio, 40);
@@ -300,7 +119,7 @@ fn what_was_played_without_a_receiver_is_sent_when_the_address_is_mended() {
 #[test]
 fn a_host_that_closes_without_a_receiver_is_not_kept_waiting() {
     let nobody = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let uplink = Uplink::acquire().unwrap();
+    let uplink = uplink();
     let stream = uplink.open(&nobody.local_addr().unwrap().to_string());
     let (mut audio, _) = begin(&stream, SendMode::Live);
     play(&mut audio, 40);
@@ -313,7 +132,7 @@ fn a_host_that_closes_without_a_receiver_is_not_kept_waiting() {
 fn a_test_of_an_address_tells_whether_a_receiver_answers() {
     let workstation = Workstation::start(0);
     let nobody = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let uplink = Uplink::acquire().unwrap();
+    let uplink = uplink();
     let good = uplink.test(&workstation.address.to_string());
     let silent = uplink.test(&nobody.local_addr().unwrap().to_string());
     let bad = uplink.test("no address at all");

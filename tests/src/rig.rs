@@ -74,7 +74,8 @@ impl Rig {
     /// When the program is not built.
     pub fn sender(&self, address: SocketAddr) -> Result<Command> {
         let mut command = Command::new(products::program(Program::SendLearnSend)?);
-        command.args(["--to", &address.to_string()]).env("XDG_CONFIG_HOME", self.file("config")).stdin(Stdio::null());
+        command.args(["--to", &address.to_string()]).stdin(Stdio::null());
+        self.make_at_home(&mut command);
         Ok(command)
     }
 
@@ -85,8 +86,14 @@ impl Rig {
     pub fn host(&self, plugin: &Path) -> Result<Command> {
         let mut command = Command::new(products::program(Program::DemoHost)?);
         command.arg("--plugin").arg(plugin).arg("--out").arg(self.folder());
-        command.env("SEND_LEARN_SERVER", self.receiver.address().to_string()).env("XDG_CONFIG_HOME", self.file("config"));
+        command.env("SEND_LEARN_SERVER", self.receiver.address().to_string());
+        self.make_at_home(&mut command);
         Ok(command)
+    }
+
+    /// Settings and spool of the program are this test's own.
+    pub fn make_at_home(&self, command: &mut Command) {
+        command.env("XDG_CONFIG_HOME", self.file("config")).env("XDG_CACHE_HOME", self.file("cache"));
     }
 
     /// Lets a host play, waits until the recording is finished, and closes the host. Returns the recording.

@@ -32,7 +32,7 @@ fn stereo_and_notes_through_vst3_are_recorded_exactly() -> Result<()> {
     let mut command = Command::new(&python);
     command.arg(script("vst3_host.py")).arg(products::path("SEND_LEARN_VST3")?).arg(&wav).arg(&midi);
     command.env("SEND_LEARN_SERVER", rig.receiver().address().to_string()).env("SEND_LEARN_CAPTURE_OFFLINE", "1");
-    command.env("XDG_CONFIG_HOME", rig.file("config"));
+    rig.make_at_home(&mut command);
     let mut host = Process::start(command.stdin(Stdio::piped()).stdout(Stdio::piped()))?;
     host.wait_for_line("played").context("dawdreamer did not play to the end")?;
     // The host keeps the plugin active as long as it lives.

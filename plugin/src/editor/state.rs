@@ -40,13 +40,11 @@ pub(super) fn headline(instance: &Instance, report: Option<&Report>) -> Headline
         LinkState::Idle => Headline::new(theme::QUIET, "Waiting for audio", "Recording begins by itself when the host plays."),
         LinkState::Resolving => Headline::new(theme::WARN, "Looking for the receiver", format!("Looking up {at}")),
         LinkState::Connecting => {
-            let kept = if report.lost_entries > 0 {
-                "Memory is full: the oldest part was lost."
+            let detail = if report.problem.is_empty() {
+                format!("Nothing answers at {at}. {}", kept(report))
             } else {
-                "Nothing is lost: it is kept here and sent later."
+                report.problem.clone()
             };
-            let detail =
-                if report.problem.is_empty() { format!("Nothing answers at {at}. {kept}") } else { report.problem.clone() };
             Headline::new(theme::BAD, "Receiver not found", detail)
         }
         LinkState::Connected if report.dropped > 0 || report.lost_entries > 0 => {
@@ -61,6 +59,16 @@ pub(super) fn headline(instance: &Instance, report: Option<&Report>) -> Headline
         LinkState::Refused(_) => Headline::new(theme::BAD, "The receiver declined", report.problem.clone()),
         LinkState::Finished => Headline::new(theme::QUIET, "Saved", "Everything that was played is on the receiver's disk."),
         LinkState::Failed => Headline::new(theme::BAD, "Cannot send", report.problem.clone()),
+    }
+}
+
+/// What becomes of what is played while nobody takes it.
+fn kept(report: &Report) -> String {
+    match (report.lost_entries > 0, report.disk_problem.is_empty()) {
+        (false, true) => "Nothing is lost: it is kept here and sent later.".to_owned(),
+        (false, false) => format!("It is kept in memory, and sent later; {}.", report.disk_problem),
+        (true, true) => "There is no more room for it: the oldest part was lost.".to_owned(),
+        (true, false) => format!("Memory is full, and the oldest part was lost: {}.", report.disk_problem),
     }
 }
 

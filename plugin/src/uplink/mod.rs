@@ -1,45 +1,36 @@
 //! The uplink: one thread per process that empties the rings of all streams, sends, listens and repairs.
 //!
 //! It starts with the first [`Uplink::acquire`] and ends after the last handle is dropped, when everything owed is
-//! durable, but two seconds later at the latest: a host that closes is not kept waiting.
+//! durable, but two seconds later at the latest: a host that closes is not kept waiting. What is still owed then goes to the
+//! [spool](crate::spool), and the next uplink sends it.
 
+mod disk;
+mod leftovers;
 mod probe;
 mod stream;
 mod take;
+mod worker;
 
-use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use mio::Waker;
 use parking_lot::Mutex;
-use send_learn_protocol::packet::header;
-use send_learn_protocol::units::HostNanos;
 
 use crate::address::{Address, AddressError};
 use crate::capture::Captured;
-use crate::clock;
+use crate::identity::Settings;
 use crate::loaded;
 use crate::report::{Report, Tested};
 use crate::socket::Sockets;
-use probe::Probe;
-use stream::{Stream, Target};
+use crate::spool::SpoolConfig;
 use take::Take;
 pub use take::TakeConfig;
-
-/// How long the thread goes on after the last handle is gone, to make durable what is owed.
-const FAREWELL: Duration = Duration::from_secs(2);
-
-/// How long it goes on when no receiver is there.
-const FAREWELL_ALONE: Duration = Duration::from_millis(250);
-
-/// The longest sleep.
-const IDLE: Duration = Duration::from_millis(50);
+use worker::Worker;
 
 /// Commands that may wait; their senders are threads that may block.
 const COMMANDS: usize = 256;
@@ -54,8 +45,31 @@ enum Command {
     Rename { stream: u64, name: String },
     Reconnect { stream: u64 },
     Release { stream: u64 },
+    Discard { stream: u64 },
+    LookForLeftovers,
+    RestHere { stream: u64 },
     Test { to: SocketAddr, outcome: Arc<Mutex<Tested>> },
     Farewell,
+}
+
+/// What an uplink may keep, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UplinkConfig {
+    /// Bytes of each take that are kept in memory until they are durable.
+    pub memory: usize,
+    /// Where the rest is kept; `None`: nowhere.
+    pub spool: Option<SpoolConfig>,
+}
+
+/// What earlier programs left and this one sends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rest {
+    /// Whether it is known what they left.
+    pub known: bool,
+    /// Takes.
+    pub takes: usize,
+    /// Entries that are not durable.
+    pub entries: u64,
 }
 
 /// A handle of the process's uplink.
@@ -64,6 +78,7 @@ pub struct Uplink {
     commands: SyncSender<Command>,
     waker: Arc<Waker>,
     next_stream: AtomicU64,
+    rest: Arc<Mutex<Rest>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -77,21 +92,22 @@ impl Uplink {
         if let Some(uplink) = running.upgrade() {
             return Ok(uplink);
         }
-        let (sockets, waker) = Sockets::new()?;
-        let (commands, inbox) = sync_channel(COMMANDS);
-        let worker = Worker {
-            inbox,
-            commands: commands.clone(),
-            waker: waker.clone(),
-            sockets,
-            streams: BTreeMap::new(),
-            probes: Vec::new(),
-            farewell: None,
-        };
-        let thread = std::thread::Builder::new().name("send-learn-uplink".to_owned()).spawn(move || worker.run())?;
-        let uplink = Arc::new(Self { commands, waker, next_stream: AtomicU64::new(0), thread: Some(thread) });
+        let uplink = Self::start(Settings::load().uplink())?;
         *running = Arc::downgrade(&uplink);
         Ok(uplink)
+    }
+
+    /// An uplink of its own, which nobody else gets by [`acquire`](Self::acquire).
+    ///
+    /// # Errors
+    /// When the system grants no thread or file descriptor.
+    pub fn start(config: UplinkConfig) -> io::Result<Arc<Self>> {
+        let (sockets, waker) = Sockets::new()?;
+        let (commands, inbox) = sync_channel(COMMANDS);
+        let rest = Arc::new(Mutex::new(Rest::default()));
+        let worker = Worker::new(config, (inbox, commands.clone()), (sockets, waker.clone()), rest.clone());
+        let thread = std::thread::Builder::new().name("send-learn-uplink".to_owned()).spawn(move || worker.run())?;
+        Ok(Arc::new(Self { commands, waker, next_stream: AtomicU64::new(0), rest, thread: Some(thread) }))
     }
 
     /// A new stream that goes to `address`, as a person wrote it.
@@ -102,6 +118,12 @@ impl Uplink {
         let handle = StreamHandle { uplink: self.clone(), stream, report };
         handle.set_address(address);
         handle
+    }
+
+    /// What earlier programs left. It is looked for, and sent, from the first take on, or from the first call of this.
+    pub fn rest(&self) -> Rest {
+        self.command(Command::LookForLeftovers);
+        *self.rest.lock()
     }
 
     /// Asks whether a receiver answers at `address`. The outcome changes from [`Tested::Waiting`] within two seconds, or
@@ -168,6 +190,16 @@ impl StreamHandle {
         self.uplink.command(Command::Reconnect { stream: self.stream });
     }
 
+    /// What earlier programs left goes to this stream's address, wherever it was to go.
+    pub fn take_rest(&self) {
+        self.uplink.command(Command::RestHere { stream: self.stream });
+    }
+
+    /// Forgets what is not durable: nobody wants it any more.
+    pub fn discard(&self) {
+        self.uplink.command(Command::Discard { stream: self.stream });
+    }
+
     /// State and counters.
     pub fn report(&self) -> Report {
         self.report.lock().clone()
@@ -197,123 +229,4 @@ fn resolve(address: Address, answer: impl FnOnce(Result<SocketAddr, AddressError
     let work = move || answer(address.resolve());
     // Without a thread there is no answer; the stream stays in the state in which it looks for one.
     let _ = std::thread::Builder::new().name("send-learn-resolve".to_owned()).spawn(work);
-}
-
-/// What the thread works with.
-struct Worker {
-    inbox: Receiver<Command>,
-    commands: SyncSender<Command>,
-    waker: Arc<Waker>,
-    sockets: Sockets,
-    streams: BTreeMap<u64, Stream>,
-    probes: Vec<Probe>,
-    farewell: Option<HostNanos>,
-}
-
-impl Worker {
-    fn run(mut self) {
-        loop {
-            let now = clock::now();
-            self.obey(now);
-            let more = self.receive(now);
-            let sockets = &mut self.sockets;
-            self.streams.values_mut().for_each(|stream| stream.work(now, sockets));
-            self.streams.retain(|_, stream| !(stream.released && stream.is_idle()));
-            self.probes.retain_mut(|probe| probe.work(now, sockets));
-            if self.is_over(now) {
-                return;
-            }
-            if !more {
-                let now = clock::now();
-                self.sockets.wait(self.due(now).since(now));
-            }
-        }
-    }
-
-    fn obey(&mut self, now: HostNanos) {
-        loop {
-            match self.inbox.try_recv() {
-                Ok(command) => self.obey_one(now, command),
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => return,
-            }
-        }
-    }
-
-    fn obey_one(&mut self, now: HostNanos, command: Command) {
-        let stream = match &command {
-            Command::Open { stream, report } => {
-                self.streams.insert(*stream, Stream::new(report.clone()));
-                return;
-            }
-            Command::Test { to, outcome } => return self.probes.push(Probe::new(now, *to, outcome.clone())),
-            Command::Farewell => {
-                self.farewell = Some(now);
-                return;
-            }
-            Command::Address { stream, .. }
-            | Command::Resolved { stream, .. }
-            | Command::Start { stream, .. }
-            | Command::Rename { stream, .. }
-            | Command::Reconnect { stream }
-            | Command::Release { stream } => *stream,
-        };
-        let Some(state) = self.streams.get_mut(&stream) else { return };
-        match command {
-            Command::Address { address, .. } => {
-                state.generation += 1;
-                match address {
-                    Ok(Address::Socket(address)) => state.set_target(now, Target::Known(address)),
-                    Ok(name) => {
-                        state.set_target(now, Target::Resolving);
-                        self.resolve(stream, name);
-                    }
-                    Err(error) => state.set_target(now, Target::Failed(error)),
-                }
-            }
-            Command::Resolved { generation, found, .. } if generation == state.generation => {
-                state.set_target(now, found.map_or_else(Target::Failed, Target::Known));
-            }
-            Command::Start { take, .. } => state.add(*take),
-            Command::Rename { name, .. } => state.rename(now, &name),
-            Command::Reconnect { .. } => state.reconnect(now),
-            Command::Release { .. } => state.released = true,
-            Command::Open { .. } | Command::Resolved { .. } | Command::Test { .. } | Command::Farewell => {}
-        }
-    }
-
-    fn resolve(&self, stream: u64, name: Address) {
-        let Some(generation) = self.streams.get(&stream).map(|state| state.generation) else { return };
-        let (commands, waker) = (self.commands.clone(), self.waker.clone());
-        resolve(name, move |found| {
-            let _ = commands.try_send(Command::Resolved { stream, generation, found });
-            let _ = waker.wake();
-        });
-    }
-
-    fn receive(&mut self, now: HostNanos) -> bool {
-        let (streams, probes) = (&mut self.streams, &mut self.probes);
-        self.sockets.receive(|datagram| {
-            let Ok((head, _)) = header::read(datagram) else { return };
-            if streams.values_mut().any(|stream| stream.handle_datagram(now, head.session, datagram)) {
-                return;
-            }
-            if let Some(index) = probes.iter().position(|probe| probe.session() == head.session) {
-                probes.swap_remove(index).answered(now);
-            }
-        })
-    }
-
-    fn due(&self, now: HostNanos) -> HostNanos {
-        let streams = self.streams.values().filter_map(|stream| stream.due(now));
-        let probes = self.probes.iter().map(Probe::due);
-        streams.chain(probes).chain([now.after(IDLE)]).min().unwrap_or(now)
-    }
-
-    fn is_over(&self, now: HostNanos) -> bool {
-        let Some(farewell) = self.farewell else { return false };
-        let waited = now.since(farewell);
-        let owed = !self.streams.values().all(Stream::is_idle);
-        let draining = self.streams.values().any(Stream::is_draining);
-        !owed || waited >= FAREWELL || (!draining && waited >= FAREWELL_ALONE)
-    }
 }

@@ -5,13 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use send_learn_protocol::sender::SenderState;
-use send_learn_protocol::units::{HostNanos, SessionId};
+use send_learn_protocol::retention::BEHIND;
+use send_learn_protocol::sender::{Sender, SenderState};
+use send_learn_protocol::units::{HostNanos, SessionId, StreamId};
 
+use super::disk::{Disk, Place};
 use super::take::Take;
 use crate::address::AddressError;
 use crate::report::{LinkState, Report};
 use crate::socket::{Sent, Sockets};
+use crate::spool::Key;
 
 /// How often windows are told.
 const REPORT_INTERVAL: Duration = Duration::from_millis(30);
@@ -45,6 +48,10 @@ pub(super) struct Stream {
     /// A datagram that the system had no room for.
     waiting: Option<Vec<u8>>,
     problem: String,
+    /// Why nothing can be kept on disk; empty when it can.
+    pub(super) disk_problem: String,
+    /// Takes that are over: nothing of them is needed any more.
+    over: Vec<Key>,
 }
 
 impl Stream {
@@ -58,6 +65,8 @@ impl Stream {
             report_due: HostNanos(0),
             waiting: None,
             problem: String::new(),
+            disk_problem: String::new(),
+            over: Vec::new(),
         }
     }
 
@@ -130,6 +139,49 @@ impl Stream {
         self.takes.iter().any(|take| !take.is_over() && take.is_connected())
     }
 
+    /// The place and the sender of a take of this stream.
+    pub(super) fn find(&mut self, key: Key) -> Option<(&mut Place, &mut Sender)> {
+        let take = self.takes.iter_mut().find(|take| take.place.key == key)?;
+        Some((&mut take.place, take.sender.as_mut()?))
+    }
+
+    /// Passes on what the spool is to do.
+    pub(super) fn serve(&mut self, now: HostNanos, disk: &Disk) {
+        let address = self.address();
+        self.takes.iter_mut().for_each(|take| take.serve(now, disk, address));
+        self.over.drain(..).for_each(|key| disk.discard(key));
+    }
+
+    /// The program ends: what is owed goes to the spool. Whether all of it is there.
+    pub(super) fn put_away(&mut self, now: HostNanos) -> bool {
+        // Every take is asked, whatever the others say.
+        let missing = self.takes.iter_mut().filter_map(|take| (!take.put_away(now)).then_some(())).count();
+        missing == 0
+    }
+
+    /// Nothing that was not sent is needed any more.
+    pub(super) fn discard(&mut self) {
+        self.over.extend(self.takes.drain(..).map(|take| take.place.key));
+    }
+
+    /// Where datagrams go, if that is known.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        match self.target {
+            Target::Known(address) => Some(address),
+            Target::Resolving | Target::Failed(_) => None,
+        }
+    }
+
+    /// Whether this is the stream `id`.
+    pub(super) fn is(&self, id: StreamId) -> bool {
+        self.takes.last().is_some_and(|take| take.stream() == id)
+    }
+
+    /// Whether a receiver is there and has not caught up with what is played.
+    pub(super) fn is_behind(&mut self, now: HostNanos) -> bool {
+        self.takes.iter_mut().any(|take| take.is_connected() && take.durability(now).0 >= BEHIND)
+    }
+
     fn send(&mut self, now: HostNanos, to: SocketAddr, sockets: &mut Sockets) {
         let mut datagram = match self.waiting.take() {
             Some(datagram) => match self.emit(to, datagram, sockets) {
@@ -166,12 +218,13 @@ impl Stream {
     }
 
     fn publish(&mut self, now: HostNanos) {
-        let mut report = Report { problem: self.problem.clone(), ..Report::default() };
+        let mut report = Report { problem: self.problem.clone(), disk_problem: self.disk_problem.clone(), ..Report::default() };
         let last = self.takes.len().checked_sub(1);
         for (index, take) in self.takes.iter_mut().enumerate() {
             let (lag, durable) = take.durability(now);
             report.owed += take.owed();
             report.lag = report.lag.max(lag);
+            report.spooled += take.spooled();
             if Some(index) == last {
                 report.durable = durable;
                 describe(take, &mut report);
@@ -197,7 +250,11 @@ impl Stream {
         let mut index = 0;
         self.takes.retain(|take| {
             index += 1;
-            !take.is_over() || (index > kept && !self.released)
+            let stays = !take.is_over() || (index > kept && !self.released);
+            if !stays {
+                self.over.push(take.place.key);
+            }
+            stays
         });
     }
 }

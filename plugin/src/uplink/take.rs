@@ -1,13 +1,15 @@
 //! One take within the uplink: its rings, its log, and its sender.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use send_learn_protocol::packet::hello::{Description, PropertyKey};
 use send_learn_protocol::record::{End, Property, Record};
 use send_learn_protocol::sender::{SendMode, Sender, SenderConfig, SenderState};
-use send_learn_protocol::units::{HostNanos, SamplePosition, SourceNumber};
+use send_learn_protocol::units::{HostNanos, SamplePosition, SourceNumber, StreamId};
 
+use super::disk::{Disk, Place};
 use crate::assemble::Assembler;
 use crate::capture::Captured;
 use crate::clock;
@@ -53,6 +55,10 @@ pub(super) struct Take {
     pub(super) captured: Captured,
     pub(super) assembler: Assembler,
     pub(super) sender: Option<Sender>,
+    pub(super) place: Place,
+    /// Bytes that are kept in memory.
+    memory: usize,
+    spooled: bool,
     ended: bool,
     marks: VecDeque<Mark>,
     durable: SamplePosition,
@@ -61,7 +67,39 @@ pub(super) struct Take {
 impl Take {
     pub(super) fn new(config: TakeConfig, captured: Captured) -> Self {
         let assembler = Assembler::new(captured.config);
-        Self { config, captured, assembler, sender: None, ended: false, marks: VecDeque::new(), durable: SamplePosition(0) }
+        let memory = SenderConfig::default().retention_bytes;
+        Self {
+            config,
+            captured,
+            assembler,
+            sender: None,
+            place: Place::new(),
+            memory,
+            spooled: false,
+            ended: false,
+            marks: VecDeque::new(),
+            durable: SamplePosition(0),
+        }
+    }
+
+    /// How much is kept in memory, in bytes, and whether there is a spool for the rest. To be said before the first block.
+    pub(super) fn keep(&mut self, memory: usize, spooled: bool) {
+        (self.memory, self.spooled) = (memory, spooled);
+    }
+
+    /// Passes on what the spool is to do.
+    pub(super) fn serve(&mut self, now: HostNanos, disk: &Disk, address: Option<SocketAddr>) {
+        if let Some(sender) = &mut self.sender {
+            disk.serve(now, &mut self.place, sender, address);
+        }
+    }
+
+    /// The program ends: what is owed goes to the spool. Whether all of it is there.
+    pub(super) fn put_away(&mut self, now: HostNanos) -> bool {
+        self.drain(now);
+        let Some(sender) = self.sender.as_mut().filter(|_| self.spooled) else { return true };
+        sender.spool_all();
+        sender.state() == SenderState::Finished || sender.is_all_spooled()
     }
 
     /// Moves what the ring holds into the log. The log begins with the first block: an activation in which nothing was
@@ -75,7 +113,10 @@ impl Take {
         let sender = match &mut self.sender {
             Some(sender) => sender,
             None => {
-                let mut sender = begin(&self.config, self.captured.counters.started(), now);
+                let mut sender = begin(&self.config, self.captured.counters.started(), now, self.memory);
+                if self.spooled {
+                    sender.use_spool();
+                }
                 let parameters = self.config.parameters.iter().map(|(number, name)| (*number, name.as_str()));
                 self.assembler.begin(&mut sender, parameters);
                 self.sender.insert(sender)
@@ -89,6 +130,16 @@ impl Take {
             self.ended = true;
         }
         self.mark(now);
+    }
+
+    /// Which stream it is of.
+    pub(super) fn stream(&self) -> StreamId {
+        self.config.description.stream
+    }
+
+    /// Entries that are on this machine's disk.
+    pub(super) fn spooled(&self) -> u64 {
+        self.sender.as_ref().map_or(0, Sender::spooled)
     }
 
     /// Whether nothing is left to do: all is durable, or there never was anything.
@@ -167,12 +218,13 @@ impl Take {
     }
 }
 
-fn begin(config: &TakeConfig, started: HostNanos, now: HostNanos) -> Sender {
+fn begin(config: &TakeConfig, started: HostNanos, now: HostNanos, memory: usize) -> Sender {
     let mut description = config.description.clone();
     description.started = started;
     description.started_unix_nanos = clock::unix_nanos().saturating_sub(now.since(started).as_nanos() as u64);
     let (seed, _) = uuid::Uuid::new_v4().as_u64_pair();
-    Sender::new(SenderConfig { mode: config.mode, ..SenderConfig::default() }, description, seed, now)
+    let sender = SenderConfig { mode: config.mode, ..SenderConfig::default() };
+    Sender::new(SenderConfig { retention_bytes: memory, ..sender }, description, seed, now)
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ use crate::redundancy::Redundancy;
 use crate::retention::Retention;
 use crate::units::{HostNanos, PacketNumber, ReceiverId, SamplePosition, SessionId, SourceNumber};
 use link::{Link, RepeatWindow};
+pub use spool::Leftover;
 
 /// Whether entries are born in real time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -129,6 +129,7 @@ fn play(arguments: &Arguments, host: &Path, receiver: &Receiver, folder: &Path) 
         }
     }
     command.env("SEND_LEARN_SERVER", receiver.address().to_string()).env("XDG_CONFIG_HOME", folder.join("config"));
+    command.env("XDG_CACHE_HOME", folder.join("cache"));
     let mut process = Process::start(command.stdin(Stdio::piped()).stdout(Stdio::piped()))?;
     process.wait_for_line("played").context("the host did not play to the end")?;
     Ok(process)

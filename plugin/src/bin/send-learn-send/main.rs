@@ -1,6 +1,7 @@
 //! Sends WAV and MIDI files to a receiver, through the same capture and uplink as the plugin.
 
 mod progress;
+mod rest;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -20,7 +21,7 @@ use send_learn_plugin::uplink::{StreamHandle, TakeConfig, Uplink};
 use send_learn_protocol::packet::hello::{Description, PropertyKey};
 use send_learn_protocol::record::EndReason;
 use send_learn_protocol::sender::SendMode;
-use send_learn_protocol::units::StreamId;
+use send_learn_protocol::units::{SamplePosition, StreamId};
 
 use progress::Progress;
 
@@ -29,7 +30,7 @@ use progress::Progress;
 ///
 /// Where the MIDI is longer than the audio, the recording goes on to the last event, and what has no audio is a gap.
 #[derive(Debug, Parser)]
-#[command(version, group = clap::ArgGroup::new("files").args(["wav", "midi"]).required(true).multiple(true))]
+#[command(version, group = clap::ArgGroup::new("files").args(["wav", "midi", "rest"]).required(true).multiple(true))]
 struct Options {
     /// WAV file: float32, or integers of 8, 16, 24 (exact) or 32 bits (rounded to float32).
     #[arg(long)]
@@ -37,9 +38,12 @@ struct Options {
     /// Standard MIDI File, format 0 or 1. Its tempo and meter become the transport.
     #[arg(long)]
     midi: Option<PathBuf>,
-    /// The receiver, as address:port.
-    #[arg(long, env = SERVER_VARIABLE, default_value = address::DEFAULT)]
-    to: String,
+    /// Sends what earlier programs could not: takes of a DAW that ended, or crashed, while no receiver was there.
+    #[arg(long, conflicts_with_all = ["wav", "midi"])]
+    rest: bool,
+    /// The receiver, as address:port [default: 127.0.0.1:8080; with --rest: where it was to go].
+    #[arg(long, env = SERVER_VARIABLE)]
+    to: Option<String>,
     /// The stream's name [default: the file's].
     #[arg(long)]
     name: Option<String>,
@@ -66,6 +70,13 @@ struct Options {
     timeout: f64,
 }
 
+impl Options {
+    /// Where to send.
+    fn to(&self) -> &str {
+        self.to.as_deref().unwrap_or(address::DEFAULT)
+    }
+}
+
 /// How often the state is looked at while waiting.
 const STEP: Duration = Duration::from_millis(1);
 
@@ -73,7 +84,8 @@ const STEP: Duration = Duration::from_millis(1);
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
-    match send(&Options::parse()) {
+    let options = Options::parse();
+    match if options.rest { rest::send(&options) } else { send(&options) } {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(INTERRUPTED),
         Err(error) => {
@@ -87,7 +99,7 @@ fn main() -> ExitCode {
 fn send(options: &Options) -> Result<bool> {
     let wav = options.wav.as_deref().map(Wav::open).transpose()?;
     let song = options.midi.as_deref().map(Song::open).transpose()?;
-    options.to.parse::<address::Address>()?;
+    options.to().parse::<address::Address>()?;
     if wav.as_ref().is_some_and(Wav::is_rounded) {
         eprintln!("note: 32-bit integers have more digits than float32; each sample is rounded to the nearest");
     }
@@ -97,24 +109,35 @@ fn send(options: &Options) -> Result<bool> {
     }
     let interrupts = watch_interrupts()?;
     let uplink = Uplink::acquire().context("the system grants no thread or socket")?;
-    let stream = uplink.open(&options.to);
+    let stream = uplink.open(options.to());
     let config = CaptureConfig {
         sample_rate: f64::from(performance.sample_rate()),
         channels: performance.channels(),
         max_block: options.block,
         patient: true,
     };
-    let (mut audio, captured) = capture(config);
+    let (audio, captured) = capture(config);
     let mode = if options.fast { SendMode::Fast } else { SendMode::Live };
     stream.start(TakeConfig { description: describe(options, &config), parameters: Vec::new(), mode }, captured);
     let length = performance.length();
-    let mut watch = Watch { stream, interrupts, progress: Progress::new(length, config.sample_rate), options, unanswered: None };
-    let complete = play(&mut performance, &mut audio, &mut watch)?;
+    let progress = Progress::new(length, config.sample_rate);
+    let mut watch = Watch { stream, interrupts, progress, options, unanswered: None, reached: false, told_disk: false };
+    let performed = perform(&mut performance, audio, &mut watch);
+    if performed.is_err() {
+        watch.leave();
+    }
+    let (complete, position) = performed?;
+    watch.progress.finish(&watch.stream.report(), position, complete);
+    Ok(complete)
+}
+
+/// Plays, and waits until all of it is durable. Gives whether it was played to the end, and where the take ends.
+fn perform(performance: &mut Performance, mut audio: Capture, watch: &mut Watch<'_>) -> Result<(bool, SamplePosition)> {
+    let complete = play(performance, &mut audio, watch)?;
     let position = audio.position();
     audio.finish(if complete { EndReason::EndOfFile } else { EndReason::Stopped });
     watch.until_durable(complete)?;
-    watch.progress.finish(&watch.stream.report(), position, complete);
-    Ok(complete)
+    Ok((complete, position))
 }
 
 /// Plays to the end, or until a person stops it; then false.
@@ -189,12 +212,19 @@ struct Watch<'a> {
     options: &'a Options,
     /// Since when no receiver has answered.
     unanswered: Option<Instant>,
+    /// Whether a receiver has ever taken the stream.
+    reached: bool,
+    /// Whether it was said that nothing can be kept on disk.
+    told_disk: bool,
 }
 
 impl Watch<'_> {
     /// Shows the state. True when a person wants to stop.
     fn look(&mut self) -> Result<bool> {
         let report = self.stream.report();
+        if !report.disk_problem.is_empty() && !std::mem::replace(&mut self.told_disk, true) {
+            eprintln!("note: {}; what memory cannot hold while the receiver is away is lost", report.disk_problem);
+        }
         self.check(&report)?;
         self.progress.show(&report);
         Ok(self.interrupts.load(Ordering::Relaxed) > 0)
@@ -206,24 +236,32 @@ impl Watch<'_> {
         }
         if matches!(report.link, LinkState::Connected | LinkState::Finished) {
             self.unanswered = None;
+            self.reached = true;
             return Ok(());
         }
         let waited = self.unanswered.get_or_insert_with(Instant::now).elapsed();
         if self.options.timeout <= 0.0 || waited.as_secs_f64() < self.options.timeout {
             return Ok(());
         }
-        let to = &self.options.to;
+        let to = self.options.to();
         let tried = format!("tried {to} for {:.0} s", waited.as_secs_f64());
         match report.link {
             LinkState::Refused(reason) => bail!("the receiver at {to} declined: {reason} ({tried})"),
             LinkState::Resolving => bail!("the name in {to} is still not found ({tried})"),
             _ if report.durable.0 > 0 => bail!(
-                "the receiver stopped answering ({tried}); it has {:.1} s of the recording on disk, and the rest was not sent",
+                "the receiver stopped answering ({tried}); it has {:.1} s of the recording on disk. The rest is kept: \"send-learn-send --rest\" sends it",
                 report.durable.0 as f64 / self.progress.sample_rate()
             ),
             _ => bail!(
                 "no receiver answers ({tried}). Is \"send-learn serve --listen {to}\" running there? Does a firewall block UDP?"
             ),
+        }
+    }
+
+    /// Gives up. Of what no receiver has a part, nothing is kept: the files are still there.
+    fn leave(&self) {
+        if !self.reached {
+            self.stream.discard();
         }
     }
 
@@ -233,7 +271,10 @@ impl Watch<'_> {
         loop {
             let report = self.stream.report();
             if report.lost_entries > 0 {
-                bail!("{} datagrams were lost: the receiver was away for longer than memory lasts", report.lost_entries);
+                bail!(
+                    "{} datagrams were lost: the receiver was away for longer than there is room for, in memory and on disk",
+                    report.lost_entries
+                );
             }
             if report.dropped > 0 {
                 bail!("{} blocks or events were dropped on this machine", report.dropped);
