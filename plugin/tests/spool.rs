@@ -308,6 +308,31 @@ fn sender(folder: &Path, wav: &Path, to: &str) -> Child {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
+#[cfg(unix)]
+#[test]
+fn a_disk_that_fills_up_in_the_middle_costs_nothing_that_memory_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let wav = music(folder.path());
+    let workstation = Workstation::start(0);
+    workstation.deaf.store(true, Ordering::Relaxed);
+    // Files of more than 50 or 100 KiB (shells differ) cannot be written: the system cuts the write that reaches that.
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' XFSZ; ulimit -f 100; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_send-learn-send")]);
+    command.args(["--to", &workstation.address.to_string(), "--timeout", "0", "--fast", "--wav"]).arg(&wav);
+    command.env("XDG_CACHE_HOME", folder.path()).env("XDG_CONFIG_HOME", folder.path());
+    let log = fs::File::create(folder.path().join("log")).unwrap();
+    let mut process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+    let said = || fs::read_to_string(folder.path().join("log")).unwrap();
+    wait_until("told", || said().contains("cannot keep anything in"));
+    workstation.deaf.store(false, Ordering::Relaxed);
+    wait_until("done", || process.try_wait().unwrap().is_some_and(|status| status.success()));
+    assert_eq!(said().matches("cannot keep anything in").count(), 1, "{}", said());
+    let takes = workstation.finish();
+    let taken = takes.values().next().unwrap();
+    assert!(taken.gone.is_empty() && same_bits(&decode(taken).samples, &expected(60 * 48_000)));
+    assert!(!folder.path().join("send-learn-spool").exists() || files(&folder.path().join("send-learn-spool")).is_empty());
+}
+
 /// 60 s of the same music as [`play`] gives, as a file.
 fn music(folder: &Path) -> PathBuf {
     let path = folder.join("music.wav");

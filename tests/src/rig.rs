@@ -62,8 +62,16 @@ impl Rig {
     /// # Errors
     /// When it does not come up again.
     pub fn kill_and_restart(&mut self) -> Result<()> {
-        let address = self.receiver.address();
         self.kill_receiver()?;
+        self.restart_receiver()
+    }
+
+    /// Starts the receiver, which was killed, at the same address and on the same folder.
+    ///
+    /// # Errors
+    /// When it does not come up again.
+    pub fn restart_receiver(&mut self) -> Result<()> {
+        let address = self.receiver.address();
         self.receiver = Receiver::start_at(&products::program(Program::SendLearn)?, self.folder.path(), address)?;
         Ok(())
     }

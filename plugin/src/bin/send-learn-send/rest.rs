@@ -1,12 +1,12 @@
 //! Sends what earlier programs could not.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use send_learn_plugin::uplink::Uplink;
+use send_learn_plugin::uplink::{Rest, Uplink};
 
 use super::{Options, watch_interrupts};
-use std::sync::atomic::Ordering;
 
 /// How often the state is looked at, and how often it is said.
 const STEP: Duration = Duration::from_millis(20);
@@ -21,41 +21,30 @@ pub(crate) fn send(options: &Options) -> Result<bool> {
     if let Some(stream) = &stream {
         stream.take_rest();
     }
-    let (mut sent, mut first) = (0, None);
-    let (mut said, mut progress) = (Instant::now(), Instant::now());
-    loop {
+    let (mut last, mut found) = (Rest::default(), 0);
+    let (mut moved, mut said) = (Instant::now(), None::<Instant>);
+    while interrupts.load(Ordering::Relaxed) == 0 {
         let rest = uplink.rest();
+        found = found.max(rest.takes);
         if rest.known && rest.takes == 0 {
-            match first {
-                None => println!("nothing is left to send"),
-                Some(_) => println!("{sent} takes are on the receiver's disk now"),
+            match found {
+                0 => println!("nothing is left to send"),
+                _ => println!("all of it is on the receiver's disk now (takes: {found})"),
             }
             return Ok(true);
         }
-        if rest.known && first.is_none() {
-            eprintln!("{} takes to finish, {} datagrams", rest.takes, rest.entries);
+        if rest != last {
+            (last, moved) = (rest, Instant::now());
         }
-        if first.is_some_and(|before| before != (rest.takes, rest.entries)) {
-            progress = Instant::now();
+        let left = format!("takes: {}, datagrams: {}", rest.takes, rest.entries);
+        if rest.known && said.is_none_or(|said| said.elapsed() >= LINE) {
+            said = Some(Instant::now());
+            eprintln!("left to send: {left}");
         }
-        sent = sent.max(rest.takes);
-        if rest.known {
-            first = Some((rest.takes, rest.entries));
-        }
-        if interrupts.load(Ordering::Relaxed) > 0 {
-            return Ok(false);
-        }
-        if options.timeout > 0.0 && progress.elapsed().as_secs_f64() >= options.timeout {
-            bail!(
-                "no receiver takes the rest: {} takes, {} datagrams are still kept here. Is one running?",
-                rest.takes,
-                rest.entries
-            );
-        }
-        if said.elapsed() >= LINE {
-            said = Instant::now();
-            eprintln!("{} takes to finish, {} datagrams", rest.takes, rest.entries);
+        if options.timeout > 0.0 && moved.elapsed().as_secs_f64() >= options.timeout {
+            bail!("no receiver takes the rest, which is still kept here ({left}). Is one running?");
         }
         std::thread::sleep(STEP);
     }
+    Ok(false)
 }
