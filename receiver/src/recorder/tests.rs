@@ -1,3 +1,4 @@
+use super::run::{Known, Status};
 use super::*;
 
 #[test]
