@@ -10,7 +10,7 @@ use nice_plug::context::gui::GuiContext;
 use nice_plug::editor::EditorHandle;
 use nice_plug::prelude::*;
 use nice_plug_egui::EguiEditorHandle;
-use send_learn_plugin::capture::Capture;
+use send_learn_plugin::capture::{Capture, Wanted};
 use send_learn_plugin::instance::Instance;
 use send_learn_plugin::params::SendParams;
 use send_learn_plugin::plugin::SendLearn;
@@ -69,7 +69,7 @@ fn play(mut capture: Capture) {
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
         let tone = |n: u64, hertz: f32| 0.4 * (TAU * hertz * (n % 48_000) as f32 / RATE).sin();
         let channel = |hertz: f32| (position..position + u64::from(BLOCK)).map(|n| tone(n, hertz)).collect::<Vec<f32>>();
-        capture.begin(BLOCK, clock::now(), &Observed::default(), true);
+        capture.begin(BLOCK, clock::now(), &Observed::default(), Wanted::Captured);
         if position.is_multiple_of(12_000) {
             capture.midi(0, MidiKind::Message, [0x90, 60, 100], -1, 0.0);
         }

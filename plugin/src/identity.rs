@@ -49,6 +49,8 @@ pub struct Settings {
     pub licence: String,
     /// What the person agreed to, in the words that were shown; `no` forbids every export; may be empty.
     pub consent: String,
+    /// Whether what is private is not even sent; otherwise it is recorded and marked.
+    pub withhold_private: bool,
 }
 
 impl Settings {

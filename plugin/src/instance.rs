@@ -25,6 +25,7 @@ pub struct Instance {
     stream: Mutex<Option<StreamHandle>>,
     claim: Mutex<Option<Claim>>,
     offline: AtomicBool,
+    withhold_private: AtomicBool,
     trouble: Mutex<String>,
 }
 
@@ -36,6 +37,7 @@ impl Instance {
             stream: Mutex::new(None),
             claim: Mutex::new(None),
             offline: AtomicBool::new(false),
+            withhold_private: AtomicBool::new(false),
             trouble: Mutex::new(String::new()),
         }
     }
@@ -45,6 +47,7 @@ impl Instance {
         let offline = buffer.process_mode == ProcessMode::Offline;
         // Some hosts render faster than time without saying so; whoever sets the variable says it for them.
         let told = std::env::var(OFFLINE_VARIABLE).is_ok_and(|on| on == "1");
+        self.withhold_private.store(Settings::load().withhold_private, Ordering::Relaxed);
         let wanted = !offline || told || self.params.offline.value();
         let patient = offline || told;
         self.offline.store(offline && !wanted, Ordering::Relaxed);
@@ -115,6 +118,11 @@ impl Instance {
     /// Whether an offline render is going on that is not captured.
     pub fn skips_offline(&self) -> bool {
         self.offline.load(Ordering::Relaxed)
+    }
+
+    /// Whether what is private does not leave this machine. The audio thread may ask.
+    pub fn withholds_private(&self) -> bool {
+        self.withhold_private.load(Ordering::Relaxed)
     }
 
     /// Why there is no uplink; empty when there is one or none was needed.

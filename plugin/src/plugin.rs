@@ -94,8 +94,8 @@ impl Plugin for SendLearn {
             return ProcessStatus::Normal;
         };
         let params = &self.instance.params;
-        let on = params.capture.value() && !params.bypass.value();
-        capture.begin(buffer.samples() as u32, clock::now(), &Observed::from_host(context.transport()), on);
+        let wanted = params.wanted(self.instance.withholds_private());
+        capture.begin(buffer.samples() as u32, clock::now(), &Observed::from_host(context.transport()), wanted);
         if capture.is_open() {
             self.watch.capture(params, capture);
         }

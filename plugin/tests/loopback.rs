@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use send_learn_plugin::capture::{Capture, CaptureConfig, capture};
+use send_learn_plugin::capture::{Capture, CaptureConfig, Pause, Wanted, capture};
 use send_learn_plugin::clock;
 use send_learn_plugin::report::{LinkState, Tested};
 use send_learn_plugin::transport::Observed;
@@ -180,7 +180,7 @@ fn play(audio: &mut Capture, blocks: u32) {
         let position = audio.position().0;
         let channels: [Vec<f32>; 2] =
             std::array::from_fn(|channel| (position..position + u64::from(BLOCK)).map(|n| sample(channel, n)).collect());
-        audio.begin(BLOCK, clock::now(), &Observed::default(), true);
+        audio.begin(BLOCK, clock::now(), &Observed::default(), Wanted::Captured);
         audio.midi(7, MidiKind::Message, [0x90, (position % 128) as u8, 1], -1, 0.0);
         audio.end(&channels);
     }
@@ -210,7 +210,7 @@ fn what_is_played_arrives_bit_for_bit_despite_loss() {
     let (mut audio, take) = begin(&stream, SendMode::Fast);
     play(&mut audio, 400);
     stream.rename("Lead 2");
-    audio.begin(BLOCK, clock::now(), &Observed::default(), true);
+    audio.begin(BLOCK, clock::now(), &Observed::default(), Wanted::Captured);
     audio.sysex(3, &[&[0xF0][..], &[1; 900], &[0xF7]].concat());
     audio.end(&[[0.0; BLOCK as usize], [0.0; BLOCK as usize]]);
     audio.finish(EndReason::Stopped);
@@ -247,7 +247,7 @@ fn an_old_take_is_finished_while_the_next_one_runs() {
     first.finish(EndReason::Deactivated);
     let (mut second, second_take) = begin(&stream, SendMode::Live);
     play(&mut second, 30);
-    second.begin(BLOCK, clock::now(), &Observed::default(), false);
+    second.begin(BLOCK, clock::now(), &Observed::default(), Wanted::Skipped(Pause::Bypassed));
     play(&mut second, 1);
     second.finish(EndReason::Deactivated);
     wait_until("durable", || {

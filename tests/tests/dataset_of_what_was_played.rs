@@ -74,7 +74,7 @@ impl Performance {
         }
         ensure!(output.status.success(), "torch does not load it: {}", said(&output));
         let mut compare = Command::new(products::path("SEND_LEARN_PYTHON")?);
-        compare.arg(script("compare_dataset.py")).arg(&loaded).arg(&self.rig.file("played.wav")).arg(&self.tune.midi);
+        compare.arg(script("compare_dataset.py")).arg(&loaded).arg(self.rig.file("played.wav")).arg(&self.tune.midi);
         let output = compare.arg(stated.to_string()).output()?;
         println!("{}", said(&output));
         if !output.status.success() {

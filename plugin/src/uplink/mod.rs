@@ -220,6 +220,7 @@ impl Worker {
             self.streams.values_mut().for_each(|stream| stream.work(now, sockets));
             self.streams.retain(|_, stream| !(stream.released && stream.is_idle()));
             self.probes.retain_mut(|probe| probe.work(now, sockets));
+            self.resolve_names();
             if self.is_over(now) {
                 return;
             }
@@ -263,10 +264,7 @@ impl Worker {
                 state.generation += 1;
                 match address {
                     Ok(Address::Socket(address)) => state.set_target(now, Target::Known(address)),
-                    Ok(name) => {
-                        state.set_target(now, Target::Resolving);
-                        self.resolve(stream, name);
-                    }
+                    Ok(name) => state.set_target(now, Target::Named(name)),
                     Err(error) => state.set_target(now, Target::Failed(error)),
                 }
             }
@@ -274,20 +272,23 @@ impl Worker {
                 state.set_target(now, found.map_or_else(Target::Failed, Target::Known));
             }
             Command::Start { take, .. } => state.add(*take),
-            Command::Rename { name, .. } => state.rename(now, &name),
+            Command::Rename { name, .. } => state.rename(&name),
             Command::Reconnect { .. } => state.reconnect(now),
             Command::Release { .. } => state.released = true,
             Command::Open { .. } | Command::Resolved { .. } | Command::Test { .. } | Command::Farewell => {}
         }
     }
 
-    fn resolve(&self, stream: u64, name: Address) {
-        let Some(generation) = self.streams.get(&stream).map(|state| state.generation) else { return };
-        let (commands, waker) = (self.commands.clone(), self.waker.clone());
-        resolve(name, move |found| {
-            let _ = commands.try_send(Command::Resolved { stream, generation, found });
-            let _ = waker.wake();
-        });
+    fn resolve_names(&mut self) {
+        for (&stream, state) in &mut self.streams {
+            let Some(name) = state.take_name() else { continue };
+            let generation = state.generation;
+            let (commands, waker) = (self.commands.clone(), self.waker.clone());
+            resolve(name, move |found| {
+                let _ = commands.try_send(Command::Resolved { stream, generation, found });
+                let _ = waker.wake();
+            });
+        }
     }
 
     fn receive(&mut self, now: HostNanos) -> bool {
