@@ -28,8 +28,8 @@ pub struct Config {
     pub data: PathBuf,
     /// A take whose sender is away for longer than this has its part closed; it goes on in a new one.
     pub absence: Duration,
-    /// Whether features are computed while recording.
-    pub features: bool,
+    /// How takes are made into files.
+    pub archive: archive::Setting,
     /// The most takes that may be open, those whose senders are away included.
     pub max_takes: usize,
 }
@@ -130,8 +130,8 @@ pub fn start(config: Config, commands: Queue<Command>, report: Reporter) -> std:
     let takes = take::scan(&config.data)?;
     let archive_commands = Queue::new(0);
     let archive_thread = {
-        let (commands, reports, features) = (archive_commands.clone(), commands.clone(), config.features);
-        thread::Builder::new().name("archive".into()).spawn(move || archive::run(&commands, &reports, features))?
+        let (commands, reports, setting) = (archive_commands.clone(), commands.clone(), config.archive);
+        thread::Builder::new().name("archive".into()).spawn(move || archive::run(&commands, &reports, setting))?
     };
     let mut recorder = Recorder {
         config,
