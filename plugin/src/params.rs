@@ -4,6 +4,7 @@ use nice_plug::prelude::*;
 use parking_lot::RwLock;
 
 use crate::capture::{Capture, Pause, Wanted};
+use crate::settings::Statement;
 
 /// How many free automation lanes there are.
 pub const LANES: usize = 8;
@@ -35,6 +36,9 @@ pub struct SendParams {
     /// The receiver's address; empty for the default.
     #[persist = "server"]
     pub server: RwLock<String>,
+    /// What the person says of this track alone; `None` where what is said everywhere holds.
+    #[persist = "statement"]
+    pub statement: RwLock<Option<Statement>>,
 }
 
 /// One free lane.
@@ -58,6 +62,7 @@ impl Default for SendParams {
             stream: RwLock::default(),
             name: RwLock::default(),
             server: RwLock::default(),
+            statement: RwLock::default(),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! What must not leave the studio machine does not: the socket is watched while the real plugin plays with capture off, or
 //! private and withheld. What is private is recorded as such, at the exact sample, and no dataset holds it.
 
-use std::fs;
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -30,6 +29,9 @@ const TO: u64 = 190 * BLOCK + 7;
 /// parity of what was sent, clock probes, feedback. The pause itself is half a megabyte of noise.
 const MURMUR: usize = 20_000;
 
+/// Settings by which what is private is not sent.
+const WITHHELD: &str = "private = \"withhold\"";
+
 struct Scene {
     rig: Rig,
     wav: PathBuf,
@@ -38,11 +40,9 @@ struct Scene {
 
 impl Scene {
     /// Five seconds of all kinds of samples and a piece with all kinds of messages.
-    fn new(settings: &Value) -> Result<Self> {
+    fn new(settings: &str) -> Result<Self> {
         let rig = Rig::new()?;
-        let folder = rig.file("config").join("send-learn");
-        fs::create_dir_all(&folder)?;
-        fs::write(folder.join("plugin.json"), settings.to_string())?;
+        rig.settings(settings)?;
         let wav = rig.file("input.wav");
         Audio::all_kinds(RATE as u32, 2, 5 * RATE, 3).save(&wav)?;
         let midi = cut_piece(&rig.file("input.mid"), 5)?;
@@ -127,7 +127,7 @@ fn nothing_of_the_stretch(datagrams: &[Vec<u8>]) -> Result<()> {
 
 #[test]
 fn with_capture_off_not_one_datagram_leaves() -> Result<()> {
-    let scene = Scene::new(&json!({}))?;
+    let scene = Scene::new("")?;
     ensure!(scene.datagrams_sent(&["Capture@0=0"])? == 0, "something was sent");
     ensure!(scene.datagrams_sent(&[])? > 0, "this test cannot hear");
     Ok(())
@@ -135,26 +135,26 @@ fn with_capture_off_not_one_datagram_leaves() -> Result<()> {
 
 #[test]
 fn with_private_on_and_withheld_not_one_datagram_leaves() -> Result<()> {
-    let scene = Scene::new(&json!({ "withhold_private": true }))?;
+    let scene = Scene::new(WITHHELD)?;
     ensure!(scene.datagrams_sent(&["Private@0=1"])? == 0, "something was sent");
     Ok(())
 }
 
 #[test]
 fn what_is_played_while_capture_is_off_stays_here_and_the_recording_says_so() -> Result<()> {
-    let scene = Scene::new(&json!({}))?;
+    let scene = Scene::new("")?;
     scene.stays_here(&format!("Capture@{FROM}=0"), &format!("Capture@{TO}=1"), "capture-off")
 }
 
 #[test]
 fn what_is_private_and_withheld_stays_here_and_the_recording_says_so() -> Result<()> {
-    let scene = Scene::new(&json!({ "withhold_private": true }))?;
+    let scene = Scene::new(WITHHELD)?;
     scene.stays_here(&format!("Private@{FROM}=1"), &format!("Private@{TO}=0"), "withheld")
 }
 
 #[test]
 fn what_is_private_is_recorded_and_marked_at_the_exact_samples() -> Result<()> {
-    let scene = Scene::new(&json!({}))?;
+    let scene = Scene::new("")?;
     let mut host = scene.host(&[&format!("Private@{FROM}=1"), &format!("Private@{TO}=0")])?;
     let recording = scene.rig.record(&mut host)?;
     scene.compare(&recording, "private")

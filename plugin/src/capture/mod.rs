@@ -5,6 +5,7 @@
 //! much is missing.
 
 mod counters;
+mod succession;
 mod wanted;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use send_learn_protocol::units::{HostNanos, SamplePosition};
 use crate::ring::{BlockEvent, CaptureEvent, MidiMessage, PART, Part, RingReader, RingWriter, Whole, ring};
 use crate::transport::{Observed, TransportWatch};
 pub use counters::Counters;
+pub use succession::{Captures, SpentCaptures, Succession};
 use wanted::Said;
 pub use wanted::{Pause, Wanted};
 

@@ -22,7 +22,7 @@ use send_learn_protocol::packet::header;
 use send_learn_protocol::units::HostNanos;
 
 use crate::address::{Address, AddressError};
-use crate::capture::Captured;
+use crate::capture::{Captured, SpentCaptures};
 use crate::clock;
 use crate::loaded;
 use crate::report::{Report, Tested};
@@ -51,6 +51,7 @@ enum Command {
     Address { stream: u64, address: Result<Address, AddressError> },
     Resolved { stream: u64, generation: u64, found: Result<SocketAddr, AddressError> },
     Start { stream: u64, take: Box<Take> },
+    Spent { stream: u64, spent: SpentCaptures },
     Rename { stream: u64, name: String },
     Reconnect { stream: u64 },
     Release { stream: u64 },
@@ -151,6 +152,11 @@ impl StreamHandle {
     /// A take begins. An older one lives on until it is durable.
     pub fn start(&self, config: TakeConfig, captured: Captured) {
         self.uplink.command(Command::Start { stream: self.stream, take: Box::new(Take::new(config, captured)) });
+    }
+
+    /// From now on, takes of this stream end whose captures come here.
+    pub fn end_spent(&self, spent: SpentCaptures) {
+        self.uplink.command(Command::Spent { stream: self.stream, spent });
     }
 
     /// Sends to another address from now on, what is owed included.
@@ -254,6 +260,7 @@ impl Worker {
             Command::Address { stream, .. }
             | Command::Resolved { stream, .. }
             | Command::Start { stream, .. }
+            | Command::Spent { stream, .. }
             | Command::Rename { stream, .. }
             | Command::Reconnect { stream }
             | Command::Release { stream } => *stream,
@@ -272,6 +279,7 @@ impl Worker {
                 state.set_target(now, found.map_or_else(Target::Failed, Target::Known));
             }
             Command::Start { take, .. } => state.add(*take),
+            Command::Spent { spent, .. } => state.end_spent(spent),
             Command::Rename { name, .. } => state.rename(&name),
             Command::Reconnect { .. } => state.reconnect(now),
             Command::Release { .. } => state.released = true,

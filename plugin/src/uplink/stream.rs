@@ -10,6 +10,7 @@ use send_learn_protocol::units::{HostNanos, SessionId};
 
 use super::take::Take;
 use crate::address::{Address, AddressError};
+use crate::capture::SpentCaptures;
 use crate::report::{LinkState, Report};
 use crate::socket::{Sent, Sockets};
 
@@ -42,6 +43,8 @@ pub(super) struct Stream {
     pub(super) generation: u64,
     pub(super) released: bool,
     takes: Vec<Take>,
+    /// Where the audio thread leaves captures that are over.
+    spent: Option<SpentCaptures>,
     report: Arc<Mutex<Report>>,
     report_due: HostNanos,
     /// A datagram that the system had no room for.
@@ -56,6 +59,7 @@ impl Stream {
             generation: 0,
             released: false,
             takes: Vec::new(),
+            spent: None,
             report,
             report_due: HostNanos(0),
             waiting: None,
@@ -65,6 +69,11 @@ impl Stream {
 
     pub(super) fn add(&mut self, take: Take) {
         self.takes.push(take);
+    }
+
+    pub(super) fn end_spent(&mut self, spent: SpentCaptures) {
+        self.spent.iter_mut().for_each(SpentCaptures::end);
+        self.spent = Some(spent);
     }
 
     pub(super) fn set_target(&mut self, now: HostNanos, target: Target) {
@@ -104,6 +113,7 @@ impl Stream {
 
     /// Does what is due: ring to log, timers, sending.
     pub(super) fn work(&mut self, now: HostNanos, sockets: &mut Sockets) {
+        self.spent.iter_mut().for_each(SpentCaptures::end);
         for take in &mut self.takes {
             take.drain(now);
             let Some(sender) = &mut take.sender else { continue };
