@@ -17,7 +17,7 @@ use send_learn::store::layout::BlockRow;
 use send_learn::store::reader::Recording;
 use send_learn_benches::music::{RATE, music};
 use send_learn_benches::process::{Usage, finish, line, report_usage, role};
-use send_learn_plugin::capture::{CaptureConfig, capture};
+use send_learn_plugin::capture::{CaptureConfig, Wanted, capture};
 use send_learn_plugin::clock;
 use send_learn_plugin::report::LinkState;
 use send_learn_plugin::transport::Observed;
@@ -132,7 +132,7 @@ fn sender(address: &str, streams: usize, seconds: u64, depth: &str) -> Result<()
             let offset = (block as usize + number * 97) * BLOCK % (music[0].len() - BLOCK);
             let position = (block * BLOCK as u64) as i64;
             let observed = Observed { playing: true, tempo: Some(120.0), playhead: Some(position), ..Observed::default() };
-            capture.begin(BLOCK as u32, clock::now(), &observed, true);
+            capture.begin(BLOCK as u32, clock::now(), &observed, Wanted::Captured);
             capture.end(&[&music[0][offset..offset + BLOCK], &music[1][offset..offset + BLOCK]]);
         }
     }

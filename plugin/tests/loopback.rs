@@ -1,11 +1,16 @@
 //! Capture and uplink against the protocol's receiver, over real sockets on this machine.
 
-#[allow(dead_code, unreachable_pub, reason = "a harness that several test files share")]
+#[path = "common/music.rs"]
+mod music;
+#[path = "common/workstation.rs"]
 mod workstation;
 
 use std::net::UdpSocket;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use music::{BLOCK, begin, expected, play};
+use send_learn_plugin::capture::{Pause, Wanted};
 use send_learn_plugin::clock;
 use send_learn_plugin::report::{LinkState, Tested};
 use send_learn_plugin::transport::Observed;
@@ -13,8 +18,7 @@ use send_learn_plugin::uplink::{Uplink, UplinkConfig};
 use send_learn_protocol::packet::hello::PropertyKey;
 use send_learn_protocol::record::{EndReason, GapReason};
 use send_learn_protocol::sender::SendMode;
-use std::sync::Arc;
-use workstation::*;
+use workstation::{Workstation, decode, same_bits, wait_until};
 
 /// One that keeps nothing on disk.
 fn uplink() -> Arc<Uplink> {
@@ -29,7 +33,7 @@ fn what_is_played_arrives_bit_for_bit_despite_loss() {
     let (mut audio, take) = begin(&stream, SendMode::Fast);
     play(&mut audio, 400);
     stream.rename("Lead 2");
-    audio.begin(BLOCK, clock::now(), &Observed::default(), true);
+    audio.begin(BLOCK, clock::now(), &Observed::default(), Wanted::Captured);
     audio.sysex(3, &[&[0xF0][..], &[1; 900], &[0xF7]].concat());
     audio.end(&[[0.0; BLOCK as usize], [0.0; BLOCK as usize]]);
     audio.finish(EndReason::Stopped);
@@ -66,7 +70,7 @@ fn an_old_take_is_finished_while_the_next_one_runs() {
     first.finish(EndReason::Deactivated);
     let (mut second, second_take) = begin(&stream, SendMode::Live);
     play(&mut second, 30);
-    second.begin(BLOCK, clock::now(), &Observed::default(), false);
+    second.begin(BLOCK, clock::now(), &Observed::default(), Wanted::Skipped(Pause::Bypassed));
     play(&mut second, 1);
     second.finish(EndReason::Deactivated);
     wait_until("durable", || {

@@ -1,6 +1,8 @@
 //! What is owed outlives memory, the uplink and the process: real files, real sockets, real kill -9.
 
-#[allow(dead_code, unreachable_pub, reason = "a harness that several test files share")]
+#[path = "common/music.rs"]
+mod music;
+#[path = "common/workstation.rs"]
 mod workstation;
 
 use std::fs;
@@ -10,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use music::{BLOCK, begin, expected, play};
 use send_learn_plugin::capture::Capture;
 use send_learn_plugin::report::LinkState;
 use send_learn_plugin::spool::SpoolConfig;
@@ -19,7 +22,7 @@ use send_learn_protocol::packet::hello::PropertyKey;
 use send_learn_protocol::record::EndReason;
 use send_learn_protocol::sender::SendMode;
 use send_learn_protocol::units::TakeId;
-use workstation::*;
+use workstation::{Taken, Workstation, decode, same_bits, wait_until};
 
 const MIB: usize = 1 << 20;
 

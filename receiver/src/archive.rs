@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use send_learn_protocol::units::TakeId;
 
-use crate::assembly::{Advance, Assembly};
-use crate::features::Plans;
+use crate::assembly::{Advance, Assembly, Making};
+use crate::features::{Plan, Plans};
 use crate::journal::Position;
 use crate::queue::Queue;
 use crate::recorder;
@@ -86,8 +86,17 @@ pub enum Command {
     Stop,
 }
 
-/// Runs until [`Command::Stop`]. `reports` hears of every take that was closed. Features are computed if `features` says so.
-pub fn run(commands: &Queue<Command>, reports: &Queue<recorder::Command>, features: bool) {
+/// How takes are made into files.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Setting {
+    /// Whether features are computed.
+    pub features: bool,
+    /// A part is closed, and the next begun, when it is as long as this; never, without.
+    pub rotation: Option<Duration>,
+}
+
+/// Runs until [`Command::Stop`]. `reports` hears of every take that was closed.
+pub fn run(commands: &Queue<Command>, reports: &Queue<recorder::Command>, setting: Setting) {
     let mut plans = Plans::default();
     let mut takes: HashMap<TakeId, Follow> = HashMap::new();
     let mut busy = false;
@@ -95,14 +104,9 @@ pub fn run(commands: &Queue<Command>, reports: &Queue<recorder::Command>, featur
         for command in commands.drain(if busy { Duration::ZERO } else { FLUSH_INTERVAL / 2 }) {
             match command {
                 Command::Follow { id, folder, take, progress } => {
-                    let plan = features.then(|| plans.get(take.sample_rate)).and_then(|plan| match plan {
-                        Ok(plan) => Some(plan),
-                        Err(error) => {
-                            tracing::warn!(take = %id, "{error}: the recording has no features");
-                            None
-                        }
-                    });
-                    takes.insert(id, Follow::new(Assembly::new(id, folder, *take, progress, plan)));
+                    let features = if setting.features { plan_for(&mut plans, &take) } else { None };
+                    let making = Making { features, rotation: setting.rotation };
+                    takes.insert(id, Follow::new(Assembly::new(id, folder, *take, progress, making)));
                 }
                 Command::Interrupt { id } => {
                     if let Some(follow) = takes.remove(&id) {
@@ -128,6 +132,14 @@ pub fn run(commands: &Queue<Command>, reports: &Queue<recorder::Command>, featur
             }
         }
     }
+}
+
+/// The plan for the take's features, if its rate is one that features can be made at.
+fn plan_for(plans: &mut Plans, take: &Take) -> Option<Arc<Plan>> {
+    plans
+        .get(take.sample_rate)
+        .inspect_err(|error| tracing::warn!(take = take.take_id, "{error}: the recording has no features"))
+        .ok()
 }
 
 /// A take that is being archived, and when it is looked after next.

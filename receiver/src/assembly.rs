@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use send_learn_protocol::packet::close::GoneReason;
 use send_learn_protocol::record::EndReason;
@@ -48,25 +49,36 @@ pub enum Advance {
     Ended,
 }
 
+/// How takes are made into files.
+#[derive(Clone, Debug, Default)]
+pub struct Making {
+    /// Features are computed by this plan, if there is one.
+    pub features: Option<Arc<Plan>>,
+    /// A part is closed, and the next begun, when it is as long as this; never, without.
+    pub rotation: Option<Duration>,
+}
+
 /// A take being assembled.
 #[derive(Debug)]
 pub struct Assembly {
     id: TakeId,
     folder: PathBuf,
     progress: Arc<Progress>,
-    plan: Option<Arc<Plan>>,
+    making: Making,
     follower: Follower,
     /// Entries beyond the one that is next.
     beyond: BTreeMap<u64, Location>,
     /// Ranges that are gone: begin to end, and why.
     gone: BTreeMap<u64, (u64, GoneReason)>,
+    /// The journal's segments that were read, each with the end of what stands in it.
+    read: Vec<(u32, u64)>,
     writing: Writing,
 }
 
 impl Assembly {
     /// A take that goes on where its closed parts end. A part that an earlier life left open is discarded: the journal has
-    /// all of it. Features are computed by `plan`, if there is one.
-    pub fn new(id: TakeId, folder: PathBuf, take: Take, progress: Arc<Progress>, plan: Option<Arc<Plan>>) -> Self {
+    /// all of it.
+    pub fn new(id: TakeId, folder: PathBuf, take: Take, progress: Arc<Progress>, making: Making) -> Self {
         let part = folder.join(format!("{}.part", take.part_file(take.next_part())));
         if fs::remove_file(&part).is_ok() {
             tracing::info!(path = %part.display(), "an unfinished file is made again from its journal");
@@ -76,17 +88,18 @@ impl Assembly {
             follower: Follower::new(&folder, id, take.resume.segment),
             beyond: BTreeMap::new(),
             gone: BTreeMap::new(),
-            writing: Writing::new(folder.clone(), take, Arc::clone(&progress), plan.clone()),
+            read: Vec::new(),
+            writing: Writing::new(folder.clone(), take, Arc::clone(&progress), making.features.clone()),
             folder,
             progress,
-            plan,
+            making,
         }
     }
 
     /// Begins again from the journal, after an error.
     pub fn restart(&mut self) {
         let (take, progress) = (self.writing.take.clone(), Arc::clone(&self.progress));
-        *self = Self::new(self.id, self.folder.clone(), take, progress, self.plan.clone());
+        *self = Self::new(self.id, self.folder.clone(), take, progress, self.making.clone());
     }
 
     /// What is known of the take now: what its `take.json` says.
@@ -105,6 +118,9 @@ impl Assembly {
             if self.writing.timeline.ended().is_some() {
                 return Ok(Advance::Ended);
             }
+            if self.making.rotation.is_some_and(|rotation| self.writing.length() >= rotation) {
+                self.rotate()?;
+            }
             if let Some(location) = self.beyond.remove(&self.writing.next) {
                 used += location.len as usize;
                 self.take_again(location)?;
@@ -115,14 +131,16 @@ impl Assembly {
                     None => return Ok(Advance::CaughtUp),
                     Some((Frame::Entry { number, arrival, arrived, entry }, location)) => {
                         used += location.len as usize;
+                        note(&mut self.read, location.at.segment, number.0 + 1);
                         if number.0 == self.writing.next {
                             self.writing.take_entry(entry, Came { arrival, at: arrived })?;
                         } else if number.0 > self.writing.next {
                             self.beyond.insert(number.0, location);
                         }
                     }
-                    Some((Frame::Gone { gone, .. }, _)) => {
+                    Some((Frame::Gone { gone, .. }, location)) => {
                         let (first, end) = (gone.range.first.0, gone.range.end().0);
+                        note(&mut self.read, location.at.segment, end);
                         let kept = self.gone.entry(first).or_insert((end, gone.reason));
                         kept.0 = kept.0.max(end);
                     }
@@ -138,6 +156,25 @@ impl Assembly {
     /// [`AssemblyError`].
     pub fn flush(&mut self) -> Result<(), AssemblyError> {
         Ok(self.writing.part.as_mut().map_or(Ok(()), PartWriter::flush)?)
+    }
+
+    /// Closes the part and lets the next begin. What of the journal is in closed parts is removed.
+    fn rotate(&mut self) -> Result<(), AssemblyError> {
+        let Some((part, sound)) = self.writing.close_part("rotated")? else { return Ok(()) };
+        if !sound {
+            // Made again, it would be no better. So the take becomes one part, and its journal is kept.
+            self.making.rotation = None;
+            self.restart();
+            return Ok(());
+        }
+        let needed = self.read.iter().position(|(_, end)| *end > self.writing.sealed.entry);
+        self.read.drain(..needed.unwrap_or(self.read.len()));
+        let first = self.read.first().map_or(self.follower.position().segment, |(segment, _)| *segment);
+        self.writing.begin_next(part, first)?;
+        if let Err(error) = remove_segments(&self.folder, |segment| segment < first) {
+            tracing::warn!("{error}. That part of the journal is not needed any more; it is removed when the take goes on.");
+        }
+        Ok(())
     }
 
     /// Closes the take after its last entry: checks the file, renames it, and says so in `take.json`.
@@ -217,6 +254,14 @@ impl Assembly {
             return None;
         }
         Some((end, reason))
+    }
+}
+
+/// Notes that what stands in `segment` reaches to `end`. Segments come in order.
+fn note(read: &mut Vec<(u32, u64)>, segment: u32, end: u64) {
+    match read.last_mut().filter(|(last, _)| *last == segment) {
+        Some((_, known)) => *known = end.max(*known),
+        None => read.push((segment, end)),
     }
 }
 

@@ -14,6 +14,7 @@ pub mod archive;
 pub mod assembly;
 pub mod clock;
 pub mod data_folder;
+mod digest;
 pub mod export;
 pub mod features;
 pub mod health;

@@ -18,7 +18,7 @@ use send_learn_protocol::receiver::{Receiver, ReceiverConfig, ReceiverEvent};
 use send_learn_protocol::tap::Health;
 use send_learn_protocol::units::{HostNanos, ReceiverId, SessionId, SourceNumber, TakeId};
 
-use crate::archive::Progress;
+use crate::archive::{self, Progress};
 use crate::clock;
 use crate::data_folder::{DataError, DataFolder};
 use crate::health::Meter;
@@ -45,6 +45,9 @@ const HEALTH_INTERVAL: Duration = Duration::from_millis(500);
 /// ... and a person at the log this often.
 const STATUS_INTERVAL: Duration = Duration::from_secs(5);
 
+/// Files of this length are handy, and a damaged one costs no more than that.
+pub const ROTATION: Duration = Duration::from_secs(600);
+
 /// How a receiver is set up.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -56,6 +59,8 @@ pub struct Config {
     pub absence: Duration,
     /// Whether features of the audio are computed while it is recorded.
     pub features: bool,
+    /// A take's file is closed, and another begun, when it is as long as this; never, without.
+    pub rotation: Option<Duration>,
     /// Whether the log says every few seconds how each stream fares.
     pub log_status: bool,
     /// The most streams at once.
@@ -65,7 +70,15 @@ pub struct Config {
 impl Config {
     /// The usual settings, for this address and folder.
     pub fn new(listen: SocketAddr, data: PathBuf) -> Self {
-        Self { listen, data, absence: Duration::from_secs(60), features: true, log_status: true, max_streams: 256 }
+        Self {
+            listen,
+            data,
+            absence: Duration::from_secs(60),
+            features: true,
+            rotation: Some(ROTATION),
+            log_status: true,
+            max_streams: 256,
+        }
     }
 }
 
@@ -163,7 +176,7 @@ impl Server {
         let recorder_config = recorder::Config {
             data: config.data.clone(),
             absence: config.absence,
-            features: config.features,
+            archive: archive::Setting { features: config.features, rotation: config.rotation },
             max_takes: 2 * config.max_streams,
         };
         let recorder = recorder::start(recorder_config, commands.clone(), reporter)

@@ -60,6 +60,19 @@ pub struct Faults {
     pub gone_entries: u64,
 }
 
+impl Faults {
+    /// Those that came after `before`.
+    #[must_use]
+    pub fn since(self, before: Self) -> Self {
+        Self {
+            crc_mismatches: self.crc_mismatches - before.crc_mismatches,
+            bad_records: self.bad_records - before.bad_records,
+            overlapping_frames: self.overlapping_frames - before.overlapping_frames,
+            gone_entries: self.gone_entries - before.gone_entries,
+        }
+    }
+}
+
 /// How an entry came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Came {

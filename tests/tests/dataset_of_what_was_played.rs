@@ -25,9 +25,8 @@ struct Performance {
 impl Performance {
     fn play(stated: &Value) -> Result<Self> {
         let rig = Rig::new()?;
-        let folder = rig.file("config").join("send-learn");
-        fs::create_dir_all(&folder)?;
-        fs::write(folder.join("plugin.json"), stated.to_string())?;
+        let fields = stated.as_object().into_iter().flatten().map(|(key, text)| format!("{key} = {text}\n"));
+        rig.settings(&format!("[statement]\n{}", fields.collect::<String>()))?;
         let tune = tune("coconut_run2", 10_000, 48_000)?;
         let mut host = rig.host(&products::path("SEND_LEARN_CLAP")?)?;
         host.arg("--wav").arg(&tune.wav).arg("--midi").arg(&tune.midi);
@@ -74,7 +73,7 @@ impl Performance {
         }
         ensure!(output.status.success(), "torch does not load it: {}", said(&output));
         let mut compare = Command::new(products::path("SEND_LEARN_PYTHON")?);
-        compare.arg(script("compare_dataset.py")).arg(&loaded).arg(&self.rig.file("played.wav")).arg(&self.tune.midi);
+        compare.arg(script("compare_dataset.py")).arg(&loaded).arg(self.rig.file("played.wav")).arg(&self.tune.midi);
         let output = compare.arg(stated.to_string()).output()?;
         println!("{}", said(&output));
         if !output.status.success() {

@@ -22,10 +22,10 @@ use mio::Waker;
 use parking_lot::Mutex;
 
 use crate::address::{Address, AddressError};
-use crate::capture::Captured;
-use crate::identity::Settings;
+use crate::capture::{Captured, SpentCaptures};
 use crate::loaded;
 use crate::report::{Report, Tested};
+use crate::settings::Settings;
 use crate::socket::Sockets;
 use crate::spool::SpoolConfig;
 use take::Take;
@@ -42,6 +42,7 @@ enum Command {
     Address { stream: u64, address: Result<Address, AddressError> },
     Resolved { stream: u64, generation: u64, found: Result<SocketAddr, AddressError> },
     Start { stream: u64, take: Box<Take> },
+    Spent { stream: u64, spent: SpentCaptures },
     Rename { stream: u64, name: String },
     Reconnect { stream: u64 },
     Release { stream: u64 },
@@ -92,7 +93,7 @@ impl Uplink {
         if let Some(uplink) = running.upgrade() {
             return Ok(uplink);
         }
-        let uplink = Self::start(Settings::load().uplink())?;
+        let uplink = Self::start(Settings::load().unwrap_or_default().uplink())?;
         *running = Arc::downgrade(&uplink);
         Ok(uplink)
     }
@@ -173,6 +174,11 @@ impl StreamHandle {
     /// A take begins. An older one lives on until it is durable.
     pub fn start(&self, config: TakeConfig, captured: Captured) {
         self.uplink.command(Command::Start { stream: self.stream, take: Box::new(Take::new(config, captured)) });
+    }
+
+    /// From now on, takes of this stream end whose captures come here.
+    pub fn end_spent(&self, spent: SpentCaptures) {
+        self.uplink.command(Command::Spent { stream: self.stream, spent });
     }
 
     /// Sends to another address from now on, what is owed included.

@@ -87,6 +87,7 @@ impl Worker {
             self.release_streams(now);
             let sockets = &mut self.sockets;
             self.probes.retain_mut(|probe| probe.work(now, sockets));
+            self.resolve_names();
             if self.is_over(now) {
                 return self.put_away();
             }
@@ -128,6 +129,7 @@ impl Worker {
             | Command::Resolved { stream, .. }
             | Command::Discard { stream }
             | Command::RestHere { stream }
+            | Command::Spent { stream, .. }
             | Command::Rename { stream, .. }
             | Command::Reconnect { stream }
             | Command::Release { stream } => *stream,
@@ -138,10 +140,7 @@ impl Worker {
                 state.generation += 1;
                 match address {
                     Ok(Address::Socket(address)) => state.set_target(now, Target::Known(address)),
-                    Ok(name) => {
-                        state.set_target(now, Target::Resolving);
-                        self.resolve(stream, name);
-                    }
+                    Ok(name) => state.set_target(now, Target::Named(name)),
                     Err(error) => state.set_target(now, Target::Failed(error)),
                 }
             }
@@ -150,7 +149,8 @@ impl Worker {
             }
             Command::Discard { .. } => state.discard(),
             Command::RestHere { .. } => self.rest_to = Some(stream),
-            Command::Rename { name, .. } => state.rename(now, &name),
+            Command::Spent { spent, .. } => state.end_spent(spent),
+            Command::Rename { name, .. } => state.rename(&name),
             Command::Reconnect { .. } => state.reconnect(now),
             Command::Release { .. } => state.released = true,
             Command::Open { .. }
@@ -251,13 +251,16 @@ impl Worker {
         self.disk.stop(LAST_WRITES);
     }
 
-    fn resolve(&self, stream: u64, name: Address) {
-        let Some(generation) = self.streams.get(&stream).map(|state| state.generation) else { return };
-        let (commands, waker) = (self.commands.clone(), self.waker.clone());
-        resolve(name, move |found| {
-            let _ = commands.try_send(Command::Resolved { stream, generation, found });
-            let _ = waker.wake();
-        });
+    fn resolve_names(&mut self) {
+        for (&stream, state) in &mut self.streams {
+            let Some(name) = state.take_name() else { continue };
+            let generation = state.generation;
+            let (commands, waker) = (self.commands.clone(), self.waker.clone());
+            resolve(name, move |found| {
+                let _ = commands.try_send(Command::Resolved { stream, generation, found });
+                let _ = waker.wake();
+            });
+        }
     }
 
     fn receive(&mut self, now: HostNanos) -> bool {

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use send_learn_protocol::packet::close::GoneReason;
 use send_learn_protocol::packet::hello::Description;
@@ -18,7 +19,7 @@ use crate::store::verify::verify;
 use crate::store::writer::Part;
 use crate::store::{PartWriter, StoreError};
 use crate::take::{ClosedPart, Resume, State, Take};
-use crate::timeline::{Batch, Came, Piece, Timeline};
+use crate::timeline::{Batch, Came, Faults, Piece, Timeline};
 
 /// The most parameters whose names are carried from part to part.
 const MAX_PARAMETERS: usize = 4_096;
@@ -32,12 +33,16 @@ pub(super) struct Writing {
     pub(super) progress: Arc<Progress>,
     pub(super) timeline: Timeline,
     pub(super) features: Option<Live>,
+    plan: Option<Arc<Plan>>,
     pub(super) part: Option<PartWriter>,
     /// The next entry, and how many of its records were taken before.
     pub(super) next: u64,
     pub(super) skip: usize,
-    /// Where the part would end if it ended now.
+    /// Where the part would end if it ended now, and what went wrong until there.
     pub(super) sealed: Resume,
+    sealed_faults: Faults,
+    /// What had gone wrong before the part began.
+    faults_before: Faults,
 }
 
 impl Writing {
@@ -50,13 +55,16 @@ impl Writing {
             // `Take::load` and `Take::new` see to it that there is one.
             description: take.description().unwrap_or_else(|| unreachable!("a take without an identity")),
             timeline: Timeline::new(take.channels, resume.frames),
-            features: plan.filter(|_| take.channels > 0).map(|plan| Live::new(plan, usize::from(take.channels), resume.frames)),
+            features: live(plan.as_ref(), &take),
+            plan,
             take,
             progress,
             part: None,
             next: resume.entry,
             skip: resume.records,
             sealed: resume,
+            sealed_faults: Faults::default(),
+            faults_before: Faults::default(),
         }
     }
 
@@ -79,6 +87,7 @@ impl Writing {
         }
         if let Some((records, frames)) = sealed {
             self.sealed.frames = frames;
+            self.sealed_faults = self.timeline.faults();
             (self.sealed.entry, self.sealed.records) = if records == count { (self.next + 1, 0) } else { (self.next, records) };
         }
         self.next += 1;
@@ -143,7 +152,9 @@ impl Writing {
             part.append(Batch { features, ..Batch::default() })?;
         }
         let (open, closed) = self.part_paths();
-        let faults = self.timeline.faults();
+        // What is not sealed counts in the next part.
+        let faults = if self.timeline.ended().is_some() { self.timeline.faults() } else { self.sealed_faults };
+        let faults = faults.since(self.faults_before);
         let first_sample = self.take.resume.frames;
         let frames = self.sealed.frames.max(first_sample) - first_sample;
         part.finish(end_reason, frames, faults)?;
@@ -162,6 +173,20 @@ impl Writing {
         Ok(Some((ClosedPart { file, first_sample, frames }, sound)))
     }
 
+    /// The length of the part that is being written.
+    pub(super) fn length(&self) -> Duration {
+        let frames = if self.part.is_some() { self.sealed.frames.saturating_sub(self.take.resume.frames) } else { 0 };
+        Duration::try_from_secs_f64(frames as f64 / self.take.sample_rate).unwrap_or_default()
+    }
+
+    /// Takes `part` as closed, with the journal needed from segment `first` on, and lets the next begin where it ends.
+    pub(super) fn begin_next(&mut self, part: ClosedPart, first: u32) -> Result<(), AssemblyError> {
+        self.commit_take(Some(part), State::Open, Resume { segment: first, ..self.sealed.clone() })?;
+        self.faults_before = self.sealed_faults;
+        self.features = live(self.plan.as_ref(), &self.take);
+        Ok(())
+    }
+
     /// Says in `take.json` what is closed and where the take goes on. Only when that is on disk does it count here too, so
     /// that nobody removes a journal that the next life would need.
     pub(super) fn commit_take(&mut self, part: Option<ClosedPart>, state: State, resume: Resume) -> Result<(), AssemblyError> {
@@ -173,6 +198,12 @@ impl Writing {
         self.take = take;
         Ok(())
     }
+}
+
+/// Computes the features of a part that begins where the take goes on.
+fn live(plan: Option<&Arc<Plan>>, take: &Take) -> Option<Live> {
+    let plan = plan.filter(|_| take.channels > 0)?;
+    Some(Live::new(Arc::clone(plan), usize::from(take.channels), take.resume.frames))
 }
 
 /// Adds the rows of the features that the batch's audio completes.

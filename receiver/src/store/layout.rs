@@ -151,7 +151,8 @@ tables! {
 
     /// Samples that are not there.
     GapRow("gaps", 64, "Samples that are missing; /audio holds zeros there. sample, frames: which. reason: 1 ring full, \
-        2 bypassed, 3 retention full, 4 sender restarted, 5 interrupted, 6 the sent file's audio had ended, 255 other.") {
+        2 bypassed, 3 retention full, 4 sender restarted, 5 interrupted, 6 the sent file's audio had ended, 7 capture was off, \
+        8 private and not sent, 255 other.") {
         /// Position of the first missing frame.
         sample: u64,
         /// Missing frames.
@@ -207,7 +208,7 @@ tables! {
 
     /// A marker.
     MarkerRow("markers", 32, "Markers. kind: 1 text of the music, 2 playhead jumped, 3 loop, 4 bypass on, 5 bypass off, \
-        6 private on, 7 private off, 255 other. text: UTF-8, cut at 128 bytes.") {
+        6 private on, 7 private off, 8 capture off, 9 capture on, 255 other. text: UTF-8, cut at 128 bytes.") {
         /// Position in samples.
         sample: u64,
         /// `MarkerKind` of the protocol.
