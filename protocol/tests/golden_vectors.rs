@@ -189,17 +189,24 @@ fn session_messages(vectors: &mut Vectors) {
         durable: SourceNumber(20),
         highest_packet: PacketNumber(55),
         datagrams: 50,
+        bytes: 48_000,
+        lost: 6,
+        bursts: 2,
         delivered: 36,
         repaired: 2,
-        resent: 1,
-        duplicates: 3,
-        jitter_micros: 250,
+        previews: 4,
+        resent: 3,
+        backfilled: 1,
+        duplicates: 5,
         sent_at: HostNanos(77),
+        jitter_micros: 250,
+        queue_micros: 1_500,
+        longest_burst: 4,
         missing: vec![SourceRange { first: SourceNumber(30), count: 2 }, SourceRange { first: SourceNumber(35), count: 1 }],
     };
     feedback.write(&mut payload);
     vectors.check_message("feedback", Kind::Feedback, &feedback, &payload, |bytes| Feedback::read(bytes).unwrap());
-    let probe = Probe { sent_at: HostNanos(1_000), next: SourceNumber(40) };
+    let probe = Probe { sent_at: HostNanos(1_000), next: SourceNumber(40), patience_micros: 60_000, round_trip_micros: 2_000 };
     probe.write(&mut payload);
     vectors.check_message("probe", Kind::Probe, &probe, &payload, |bytes| Probe::read(bytes).unwrap());
     let reply = ProbeReply { echo: HostNanos(1_000), received_at: HostNanos(2_000), sent_at: HostNanos(2_100) };
@@ -248,7 +255,7 @@ fn sources_and_parity(vectors: &mut Vectors) {
             assert_eq!(records(payload).map(Result::unwrap).collect::<Vec<_>>(), every_record());
         }
         if index == 0 {
-            let head = Head { flags: FLAG_REPEAT, shard: None, ..head };
+            let head = Head { flags: FLAG_REPEAT, shard: None, sent_micros: 90_000, ..head };
             header::write(&mut datagram, head, &entry);
             let golden = vectors.check("source-repeat", &datagram);
             assert_eq!(header::read(&golden).unwrap(), (head, &entry[..]));
@@ -327,5 +334,5 @@ fn the_repeat_vector_holds_the_entry_of_the_source_vector() {
     let ((source_head, source_entry), (repeat_head, repeat_entry)) =
         (header::read(&source).unwrap(), header::read(&repeat).unwrap());
     assert_eq!(repeat_entry, source_entry, "an entry has the same bytes however often it is sent");
-    assert_eq!(repeat_head, Head { flags: FLAG_REPEAT, shard: None, ..source_head });
+    assert_eq!(repeat_head, Head { flags: FLAG_REPEAT, shard: None, sent_micros: 90_000, ..source_head });
 }

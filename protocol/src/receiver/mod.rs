@@ -8,6 +8,8 @@
 //! drain [`poll_transmit`](Receiver::poll_transmit) and [`poll_event`](Receiver::poll_event) until `None`, then wait for the
 //! socket or until [`poll_timeout`](Receiver::poll_timeout). Time is a parameter, nanoseconds of any monotonic clock.
 
+mod delay;
+mod losses;
 mod session;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -203,7 +205,7 @@ impl Receiver {
         if session.peer != from || !session.accepted {
             return None;
         }
-        if !session.note_packet(now, head.packet, len) {
+        if !session.note_packet(now, &head, len) {
             return Some(());
         }
         let id = head.session;

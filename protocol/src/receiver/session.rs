@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::delay::Delay;
+use super::losses::Losses;
 use super::{ReceiverEvent, SILENCE};
 use crate::fec::Repair;
 use crate::packet::close::{Gone, GoneReason};
@@ -22,17 +24,28 @@ use crate::units::{HostNanos, PacketNumber, SessionId, SourceNumber, TakeId};
 const FEEDBACK_BUSY: Duration = Duration::from_millis(50);
 const FEEDBACK_IDLE: Duration = Duration::from_millis(500);
 
-/// Feedback goes out at once after this many datagrams.
+/// Feedback goes out at once after this many datagrams, but not before this long after the last.
 const FEEDBACK_DATAGRAMS: u64 = 16;
+const FEEDBACK_GAP: Duration = Duration::from_millis(1);
 
-/// A hole is reported when it has been known for this long, which gives parity its chance ...
-const REPAIR_TIME: Duration = Duration::from_millis(60);
+/// For how long a hole is known before it is named, until the sender's probe has said how long: what parity needs.
+const FIRST_PATIENCE: Duration = Duration::from_millis(60);
 
-/// ... or when this many later entries exist, by which its group and two more are over.
-const REPAIR_ENTRIES: u64 = 48;
+/// Whatever the sender says, a hole is given as long as datagrams overtake one another: three times the jitter, within these.
+const GRACE_SHORTEST: Duration = Duration::from_millis(2);
+const GRACE_LONGEST: Duration = Duration::from_millis(30);
+
+/// Whatever the sender says, a hole is named after this.
+const LONGEST_PATIENCE: Duration = Duration::from_millis(500);
+
+/// After a new hole was named, holes are named again a round trip and this later, ...
+const REASK_MARGIN: Duration = Duration::from_millis(3);
+
+/// ... for this long: the request or its answer may have been lost, and a live view waits. Later only in the usual feedback.
+const REASK_SPAN: Duration = Duration::from_millis(250);
 
 /// How fine the age of holes is known.
-const AGE_STEP: Duration = Duration::from_millis(5);
+const AGE_STEP: Duration = Duration::from_millis(1);
 
 /// Counters and watermarks of a session. Counters run from its begin.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -55,12 +68,18 @@ pub struct SessionStats {
     pub repaired: u64,
     /// Entries that came as repeats or back-fill.
     pub resent: u64,
+    /// Of these, those that came as back-fill.
+    pub backfilled: u64,
+    /// Datagrams given up as lost before any repair; see [`Feedback::lost`].
+    pub lost: u64,
     /// Datagrams that came twice.
     pub duplicates: u64,
     /// Datagrams that contradict themselves.
     pub rejected: u64,
-    /// Interarrival jitter of probes (RFC 3550, section 6.4.1).
+    /// Interarrival jitter (RFC 3550, section 6.4.1).
     pub jitter: Duration,
+    /// One-way delay of late above the least.
+    pub queue: Duration,
     /// Entries that are known to exist and are missing.
     pub missing: u64,
     /// When the sender was last heard.
@@ -80,15 +99,21 @@ pub(super) struct Session {
     announced: SourceNumber,
     repair: Repair,
     window: ReplayWindow,
+    losses: Losses,
+    delay: Delay,
     /// The end of what was known, at times in the past, oldest first.
     ages: VecDeque<(HostNanos, SourceNumber)>,
-    /// Holes below this are old enough to be reported.
+    /// Holes below this are old enough to be named.
     old: SourceNumber,
+    /// What the sender wants: how long holes wait, and its round trip.
+    patience: Duration,
+    round_trip: Duration,
+    reask_until: HostNanos,
     reply: Option<ProbeReply>,
     feedback_due: HostNanos,
+    feedback_last: HostNanos,
     changed: bool,
     since_feedback: u64,
-    last_transit: Option<i64>,
     ready: VecDeque<Ready>,
     payload: Vec<u8>,
 }
@@ -111,13 +136,18 @@ impl Session {
             announced,
             repair: Repair::default(),
             window: ReplayWindow::default(),
+            losses: Losses::default(),
+            delay: Delay::default(),
             ages: VecDeque::new(),
             old: SourceNumber(0),
+            patience: FIRST_PATIENCE,
+            round_trip: Duration::ZERO,
+            reask_until: HostNanos(0),
             reply: None,
             feedback_due: now,
+            feedback_last: HostNanos(0),
             changed: false,
             since_feedback: 0,
-            last_transit: None,
             ready: VecDeque::new(),
             payload: Vec::new(),
         }
@@ -139,15 +169,20 @@ impl Session {
     }
 
     /// Counts a datagram; false if it came before.
-    pub(super) fn note_packet(&mut self, now: HostNanos, packet: PacketNumber, len: usize) -> bool {
+    pub(super) fn note_packet(&mut self, now: HostNanos, head: &Head, len: usize) -> bool {
         self.stats.last_heard = now;
-        if !self.window.insert(packet) {
+        if !self.window.insert(head.packet) {
             self.stats.duplicates += 1;
             return false;
         }
+        self.losses.note(now, head.packet);
+        self.delay.note(now, head.sent_micros);
         self.stats.datagrams += 1;
         self.stats.bytes += len as u64;
-        self.stats.highest_packet = self.stats.highest_packet.max(packet);
+        self.stats.highest_packet = self.stats.highest_packet.max(head.packet);
+        self.stats.lost = self.losses.lost();
+        self.stats.jitter = self.delay.jitter();
+        self.stats.queue = self.delay.queue();
         self.since_feedback += 1;
         true
     }
@@ -182,13 +217,8 @@ impl Session {
     pub(super) fn on_probe(&mut self, now: HostNanos, probe: Probe) {
         self.tracker.announce(probe.next);
         self.reply = Some(ProbeReply { echo: probe.sent_at, received_at: now, sent_at: now });
-        let transit = now.0.wrapping_sub(probe.sent_at.0) as i64;
-        if let Some(last) = self.last_transit.replace(transit) {
-            let difference = Duration::from_nanos(transit.wrapping_sub(last).unsigned_abs());
-            let jitter = self.stats.jitter;
-            self.stats.jitter =
-                if difference > jitter { jitter + (difference - jitter) / 16 } else { jitter - (jitter - difference) / 16 };
-        }
+        self.patience = Duration::from_micros(probe.patience_micros.into()).min(LONGEST_PATIENCE);
+        self.round_trip = Duration::from_micros(probe.round_trip_micros.into());
         self.note_change(now);
     }
 
@@ -237,7 +267,7 @@ impl Session {
 
     pub(super) fn timeout(&self) -> HostNanos {
         let silence = self.stats.last_heard.after(SILENCE);
-        if self.accepted { silence.min(self.feedback_due) } else { silence }
+        if self.accepted { silence.min(self.next_feedback()) } else { silence }
     }
 
     pub(super) fn poll_transmit(&mut self, now: HostNanos, id: SessionId, out: &mut Vec<u8>) -> bool {
@@ -247,7 +277,7 @@ impl Session {
         let kind = if let Some(reply) = self.reply.take() {
             ProbeReply { sent_at: now, ..reply }.write(&mut self.payload);
             Kind::ProbeReply
-        } else if now >= self.feedback_due || self.since_feedback >= FEEDBACK_DATAGRAMS {
+        } else if self.feedback_is_due(now) {
             self.write_feedback(now);
             Kind::Feedback
         } else {
@@ -257,49 +287,100 @@ impl Session {
         true
     }
 
+    fn feedback_is_due(&mut self, now: HostNanos) -> bool {
+        let new_holes = self.age_holes(now);
+        if new_holes {
+            self.reask_until = now.after(REASK_SPAN);
+        }
+        new_holes || now >= self.feedback_due || (self.since_feedback >= FEEDBACK_DATAGRAMS && now >= self.feedback_last.after(FEEDBACK_GAP))
+    }
+
+    /// When feedback is due, or holes become old enough to be named.
+    fn next_feedback(&self) -> HostNanos {
+        let mut next = self.feedback_due;
+        if self.since_feedback >= FEEDBACK_DATAGRAMS {
+            next = next.min(self.feedback_last.after(FEEDBACK_GAP));
+        }
+        if let Some((known, _)) = self.ages.front().filter(|_| self.has_young_holes()) {
+            next = next.min(known.after(self.grace()));
+        }
+        next
+    }
+
     fn write_feedback(&mut self, now: HostNanos) {
-        self.age_holes(now);
-        let end = self.tracker.end();
-        let limit = self.old.max(SourceNumber(end.0.saturating_sub(REPAIR_ENTRIES)));
-        let missing: Vec<SourceRange> = self.tracker.missing(limit).take(MAX_RANGES).collect();
         let stats = &self.stats;
+        let micros = |duration: Duration| duration.as_micros().try_into().unwrap_or(u32::MAX);
+        let missing = self.named_holes();
+        let asks = !missing.is_empty() && now < self.reask_until;
         Feedback {
-            received: end,
+            received: self.tracker.end(),
             complete: self.tracker.complete(),
             durable: stats.durable,
             highest_packet: stats.highest_packet,
             datagrams: stats.datagrams,
+            bytes: stats.bytes,
+            lost: stats.lost,
+            bursts: self.losses.bursts(),
             delivered: stats.delivered,
             repaired: stats.repaired,
+            previews: 0,
             resent: stats.resent,
+            backfilled: stats.backfilled,
             duplicates: stats.duplicates,
-            jitter_micros: stats.jitter.as_micros().try_into().unwrap_or(u32::MAX),
             sent_at: now,
+            jitter_micros: micros(stats.jitter),
+            queue_micros: micros(stats.queue),
+            longest_burst: self.losses.longest(),
             missing,
         }
         .write(&mut self.payload);
         self.since_feedback = 0;
-        let busy = std::mem::take(&mut self.changed) || self.stats.durable < end;
-        self.feedback_due = now.after(if busy { FEEDBACK_BUSY } else { FEEDBACK_IDLE });
+        self.feedback_last = now;
+        let busy = std::mem::take(&mut self.changed) || self.stats.durable < self.tracker.end();
+        let pause = if busy { FEEDBACK_BUSY } else { FEEDBACK_IDLE };
+        let reask = self.round_trip + REASK_MARGIN;
+        self.feedback_due = now.after(if asks && !self.round_trip.is_zero() { pause.min(reask) } else { pause });
+    }
+
+    /// The holes that are worth a repeat. Of too many, half are the oldest, which hold up the complete prefix, and half the
+    /// newest, for which a live view waits.
+    fn named_holes(&self) -> Vec<SourceRange> {
+        let mut holes: Vec<SourceRange> = self.tracker.missing(self.old).take(MAX_RANGES).collect();
+        if holes.len() == MAX_RANGES {
+            holes.truncate(MAX_RANGES / 2);
+            holes.extend(self.tracker.missing_last(self.old, MAX_RANGES / 2));
+        }
+        holes
     }
 
     /// Keeps the watermarks, and makes feedback due soon.
     fn note_change(&mut self, now: HostNanos) {
         self.changed = true;
         self.feedback_due = self.feedback_due.min(now.after(FEEDBACK_BUSY));
-        self.age_holes(now);
+        match self.ages.back_mut().filter(|(time, _)| now.since(*time) < AGE_STEP) {
+            Some((_, end)) => *end = self.tracker.end(),
+            None => self.ages.push_back((now, self.tracker.end())),
+        }
         self.stats.received = self.tracker.end();
         self.stats.complete = self.tracker.complete();
         self.stats.missing = self.tracker.missing_count();
     }
 
-    fn age_holes(&mut self, now: HostNanos) {
-        while let Some((_, end)) = self.ages.pop_front_if(|(time, _)| now.since(*time) >= REPAIR_TIME) {
+    /// Lets holes become old enough to be named; true when some did.
+    fn age_holes(&mut self, now: HostNanos) -> bool {
+        let (before, grace) = (self.old, self.grace());
+        while let Some((_, end)) = self.ages.pop_front_if(|(time, _)| now.since(*time) >= grace) {
             self.old = self.old.max(end);
         }
-        if self.ages.back().is_none_or(|(time, _)| now.since(*time) >= AGE_STEP) {
-            self.ages.push_back((now, self.tracker.end()));
-        }
+        self.old > before && self.tracker.missing_last(self.old, 1).last().is_some_and(|hole| hole.end() > before)
+    }
+
+    fn has_young_holes(&self) -> bool {
+        self.tracker.missing_end().is_some_and(|end| end > self.old)
+    }
+
+    fn grace(&self) -> Duration {
+        self.patience.max((self.delay.jitter() * 3).clamp(GRACE_SHORTEST, GRACE_LONGEST))
     }
 
     fn take_repaired(&mut self) {
@@ -319,6 +400,7 @@ impl Session {
                 Arrival::Repaired => &mut self.stats.repaired,
                 Arrival::Resent | Arrival::Backfill => &mut self.stats.resent,
             } += 1;
+            self.stats.backfilled += u64::from(arrival == Arrival::Backfill);
             self.ready.push_back(Ready::Entry(number, arrival, entry));
         }
         Some(())

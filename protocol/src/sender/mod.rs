@@ -9,6 +9,7 @@
 //! [`poll_timeout`](Sender::poll_timeout). Time is a parameter, nanoseconds of any monotonic clock.
 
 mod link;
+mod pace;
 mod receive;
 mod transmit;
 
@@ -16,19 +17,20 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::clock::{ClockFilter, Exchange};
-use crate::fec::Encoder;
+use crate::fec::{Encoder, Plan};
 use crate::packet::close::{Close, Gone, GoneReason};
 use crate::packet::feedback::{Feedback, SourceRange};
 use crate::packet::header::{self, FLAG_BACKFILL, FLAG_REPEAT, VERSION};
 use crate::packet::hello::{Cookie, Description, Hello, HelloAck, Refusal};
 use crate::packet::probe::{Probe, ProbeReply};
-use crate::packet::{Head, Kind};
+use crate::packet::{HEADER_LEN, Head, Kind};
+use crate::quality::{self, Controller, Level, Situation, TAIL_PROBE};
 use crate::record::pack::Packer;
 use crate::record::{ClockEstimate, End, Record};
-use crate::redundancy::Redundancy;
 use crate::retention::Retention;
 use crate::units::{HostNanos, PacketNumber, ReceiverId, SamplePosition, SessionId, SourceNumber};
-use link::{Link, RepeatWindow};
+use link::Link;
+use pace::{Bucket, Flow, RoundTrip};
 
 /// Whether entries are born in real time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,11 +48,13 @@ pub struct SenderConfig {
     pub retention_bytes: usize,
     /// Whether entries are born in real time.
     pub mode: SendMode,
+    /// What quality control may do.
+    pub quality: quality::Config,
 }
 
 impl Default for SenderConfig {
     fn default() -> Self {
-        Self { retention_bytes: 64 << 20, mode: SendMode::Live }
+        Self { retention_bytes: 64 << 20, mode: SendMode::Live, quality: quality::Config::default() }
     }
 }
 
@@ -108,6 +112,10 @@ pub struct SenderStats {
     pub repaired: u64,
     /// Share of datagrams lost before repair, smoothed, 0 to 1.
     pub loss: f64,
+    /// How the live path is sent.
+    pub level: Level,
+    /// Bytes of UDP payload per second that everything together may take.
+    pub rate: f64,
     /// Entries dropped because retention was full.
     pub dropped_entries: u64,
     /// The shortest recent round trip; zero before the first.
@@ -119,10 +127,6 @@ pub struct SenderStats {
     /// Datagrams that were not understood.
     pub rejected: u64,
 }
-
-/// Hellos are repeated after this, then after twice as long, up to [`HELLO_SLOWEST`].
-const HELLO_FIRST: Duration = Duration::from_millis(100);
-const HELLO_SLOWEST: Duration = Duration::from_secs(1);
 
 /// A receiver that declined is asked again after this.
 const REFUSED_PAUSE: Duration = Duration::from_secs(2);
@@ -138,14 +142,25 @@ const PROBE_IDLE: Duration = Duration::from_millis(500);
 /// Clock estimates are written to the log this often.
 const CLOCK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Open groups are closed, and so protected, when their first entry has waited this long.
-const GROUP_AGE: Duration = Duration::from_millis(60);
+/// While a probe waits for its answer for longer than it should, others follow it this often.
+const PROBE_UNANSWERED: Duration = Duration::from_millis(40);
 
-/// A parity goes out after the next entry, or after this, whichever is first: spread, so that a burst does not take them all.
-const PARITY_SPACING: Duration = Duration::from_millis(2);
+/// When nothing was heard for this long, and for 4 round trips, though it was asked for, the network is away: live entries wait,
+/// and only the last go out as live when it is back.
+const QUIET: Duration = Duration::from_millis(400);
 
-/// What was captured this recently when a session begins still counts as live.
-const LIVE_AGE: Duration = Duration::from_millis(200);
+/// What was captured this recently counts as live when a session begins or the network is back.
+const LIVE_AGE: Duration = Duration::from_millis(60);
+
+/// What was captured this recently, and lost, is repeated before the rest: a live view may still wait for it.
+const URGENT_AGE: Duration = Duration::from_millis(250);
+
+/// An entry that was sent again is given a round trip, as it varies, and this before it is sent once more.
+const REPEAT_MARGIN: Duration = Duration::from_millis(3);
+
+/// Bytes per second of repeats in fast mode, where live entries have a window of their own: 64 datagrams in 5 ms, which fit into
+/// the smallest default socket buffer.
+const FAST_RATE: f64 = 15.0e6;
 
 /// In fast mode, entries in flight beyond what the receiver has seen. 64 datagrams fit into the smallest default buffer.
 const FAST_WINDOW: u64 = 64;
@@ -173,13 +188,25 @@ pub struct Sender {
     packet: PacketNumber,
     link: Link,
     encoder: Encoder,
-    redundancy: Redundancy,
+    controller: Controller,
     group_opened: Option<HostNanos>,
     parity_due: HostNanos,
+    /// What the receiver asks for: of late, and the rest.
+    urgent: VecDeque<SourceRange>,
     missing: VecDeque<SourceRange>,
-    repeats: RepeatWindow,
+    bucket: Bucket,
+    /// Whether back-fill waited for its pace since the last feedback.
+    waited: bool,
+    flow: Flow,
+    round_trip: RoundTrip,
     gone_due: HostNanos,
     probe_due: HostNanos,
+    /// When a probe is due because no live datagram followed the last one, which may be lost.
+    tail_due: Option<HostNanos>,
+    /// Whether the network is away, as far as one can tell: see [`QUIET`].
+    away: bool,
+    /// When the oldest probe left that nothing was heard since.
+    unanswered: Option<HostNanos>,
     clock: ClockFilter,
     exchanges: u32,
     clock_due: HostNanos,
@@ -191,7 +218,7 @@ pub struct Sender {
 impl Sender {
     /// A sender for a take. `seed` is random: session ids come of it.
     pub fn new(config: SenderConfig, description: Description, seed: u64, now: HostNanos) -> Self {
-        let redundancy = Redundancy::default();
+        let controller = Controller::new(config.quality);
         let mut sender = Self {
             mode: config.mode,
             description,
@@ -203,15 +230,22 @@ impl Sender {
             session: SessionId(0),
             seed,
             packet: PacketNumber(0),
-            link: Link::asking(now, HELLO_FIRST),
-            encoder: Encoder::new(redundancy.plan()),
-            redundancy,
+            link: Link::asking(now),
+            encoder: Encoder::new(controller.decision().plan),
+            controller,
             group_opened: None,
             parity_due: now,
+            urgent: VecDeque::new(),
             missing: VecDeque::new(),
-            repeats: RepeatWindow::default(),
+            bucket: Bucket::default(),
+            waited: false,
+            flow: Flow::default(),
+            round_trip: RoundTrip::default(),
             gone_due: now,
             probe_due: now,
+            tail_due: None,
+            away: false,
+            unanswered: None,
             clock: ClockFilter::default(),
             exchanges: 0,
             clock_due: now,
@@ -220,6 +254,7 @@ impl Sender {
             payload: Vec::new(),
         };
         sender.begin_session(now);
+        sender.link = Link::asking(now);
         sender
     }
 
@@ -241,9 +276,14 @@ impl Sender {
     /// Closes the entry that is being filled: all that was written can be sent.
     pub fn flush(&mut self, now: HostNanos) {
         self.packer.flush();
+        let (before, mut bytes) = (self.stats.entries, 0);
         while let Some(entry) = self.packer.pop() {
             self.stats.entries += 1;
+            bytes += entry.len() + HEADER_LEN;
             self.retention.push(now, entry);
+        }
+        if bytes > 0 {
+            self.flow.note_block(now, self.stats.entries - before, bytes);
         }
         self.stats.dropped_entries = self.retention.dropped();
         self.stats.retained_bytes = self.retention.bytes();
@@ -305,7 +345,8 @@ impl Sender {
             Link::Refused { until, .. } if now >= *until => self.begin_session(now),
             _ => {}
         }
-        if self.group_opened.is_some_and(|opened| now.since(opened) >= GROUP_AGE) {
+        self.away = self.unanswered.is_some_and(|asked| now.since(asked) >= self.quiet_time());
+        if self.group_opened.is_some_and(|opened| now.since(opened) >= self.controller.decision().group_age) {
             self.encoder.close_all();
             self.group_opened = None;
         }
@@ -319,14 +360,25 @@ impl Sender {
             Link::Finished => None,
             Link::Up { heard, close_due, .. } => {
                 let mut next = heard.after(SILENCE).min(self.probe_due);
+                if let Some(asked) = self.unanswered {
+                    // From then on the network counts as away.
+                    let quiet = asked.after(self.quiet_time());
+                    if self.away {
+                        return Some(next);
+                    }
+                    next = next.min(quiet);
+                }
+                if let Some(tail) = self.tail_due {
+                    next = next.min(tail);
+                }
                 if let Some(opened) = self.group_opened {
-                    next = next.min(opened.after(GROUP_AGE));
+                    next = next.min(opened.after(self.controller.decision().group_age));
                 }
                 if self.encoder.has_parity() {
                     next = next.min(self.parity_due);
                 }
-                if !self.missing.is_empty() {
-                    next = next.min(self.repeats.next(self.stats.round_trip));
+                if !self.missing.is_empty() || !self.urgent.is_empty() {
+                    next = next.min(self.bucket.next(self.rate()));
                 }
                 if self.retention.gone().is_some() {
                     next = next.min(self.gone_due);
@@ -352,16 +404,41 @@ impl Sender {
         id = (id ^ (id >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         self.session = SessionId(id ^ (id >> 31));
         self.packet = PacketNumber(0);
-        self.link = Link::asking(now, HELLO_FIRST);
-        self.redundancy = Redundancy::default();
-        self.encoder = Encoder::new(self.redundancy.plan());
+        self.link = Link::asking_again(now);
+        self.controller.begin_session();
+        self.encoder = Encoder::new(self.controller.decision().plan);
         self.group_opened = None;
+        self.urgent.clear();
         self.missing.clear();
-        self.repeats = RepeatWindow::default();
+        self.flow.begin_session();
+        self.tail_due = None;
+        self.away = false;
+        self.unanswered = None;
         self.clock = ClockFilter::default();
         self.exchanges = 0;
         self.stats.received = self.stats.durable;
         self.retention.mark_all_unsent();
+    }
+
+    /// Bytes per second that everything together may take.
+    fn rate(&self) -> f64 {
+        match self.mode {
+            SendMode::Live => self.controller.decision().rate,
+            SendMode::Fast => FAST_RATE,
+        }
+    }
+
+    /// Parity of the groups to come. A file that goes as fast as it can has no deadline: requests do.
+    fn plan(&self) -> Plan {
+        let plan = self.controller.decision().plan;
+        match self.mode {
+            SendMode::Live => plan,
+            SendMode::Fast => Plan { parities: 0, ..plan },
+        }
+    }
+
+    fn quiet_time(&self) -> Duration {
+        QUIET.max(self.round_trip.smoothed() * 4)
     }
 
     fn advance_durable(&mut self, durable: SourceNumber) {

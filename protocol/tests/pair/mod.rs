@@ -203,6 +203,13 @@ impl Pair {
         late as f64 / self.delays.len() as f64
     }
 
+    /// The delay that this share of entries did not exceed.
+    pub fn delay(&self, share: f64) -> Duration {
+        let mut delays: Vec<Duration> = self.delays.values().map(|(delay, _)| *delay).collect();
+        delays.sort_unstable();
+        delays[((delays.len() - 1) as f64 * share) as usize]
+    }
+
     fn recorded(&self) -> (Vec<f32>, Vec<(u64, [u8; 3])>) {
         let (mut audio, mut midi) = (Vec::new(), Vec::new());
         for (expected, (number, entry)) in self.disk.entries.iter().enumerate() {
@@ -289,5 +296,5 @@ pub fn receiver(seed: u64, now: HostNanos) -> Receiver {
 
 /// A configuration that keeps little, for tests of the limit.
 pub fn small_retention(bytes: usize) -> SenderConfig {
-    SenderConfig { retention_bytes: bytes, mode: SendMode::Live }
+    SenderConfig { retention_bytes: bytes, ..SenderConfig::default() }
 }
