@@ -11,10 +11,11 @@ use send_learn_protocol::packet::header::{self, FLAG_REPEAT};
 use send_learn_protocol::packet::hello::{Description, Hello, HelloAck, PropertyKey, Refusal};
 use send_learn_protocol::packet::probe::{Probe, ProbeReply};
 use send_learn_protocol::packet::{Head, Kind, Shard};
+use send_learn_protocol::quality::Level;
 use send_learn_protocol::record::pack::Packer;
 use send_learn_protocol::record::{
     Automation, Block, ClockEstimate, End, EndReason, Gap, GapReason, Marker, MarkerKind, MidiEvent, MidiKind, Parameter, Property,
-    Record, Transport, TransportFlags, records,
+    Record, Transport, TransportFlags, preview_of, records,
 };
 use send_learn_protocol::tap::{self, Arrival, Frame, FrameReader, Health};
 use send_learn_protocol::units::{
@@ -158,6 +159,7 @@ fn every_vector_of_the_folder_is_written_as_it_stands_and_reads_back() {
     handshake(&mut vectors);
     session_messages(&mut vectors);
     sources_and_parity(&mut vectors);
+    previews(&mut vectors);
     tap_frames(&mut vectors);
     let files: BTreeSet<String> =
         std::fs::read_dir(folder()).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
@@ -271,10 +273,40 @@ fn sources_and_parity(vectors: &mut Vectors) {
     assert!(encoder.pop().is_none());
 }
 
+/// Two channels of a chord, 65 frames: an odd number, which half the rate rounds up.
+fn chord() -> Vec<f32> {
+    (0..130).map(|n| (f64::from(n / 2) * 0.05 * f64::from(n % 2 + 1)).sin() as f32 * 0.7).collect()
+}
+
+fn previews(vectors: &mut Vectors) {
+    for (name, level, tolerance) in [("preview-0.7", Level::Reduced, 0.001), ("preview-0.3", Level::Coarse, 0.02)] {
+        let mut packer = Packer::of_previews(level, 300);
+        packer.push_audio(SamplePosition(64), 2, &chord());
+        packer.push(&every_record()[1]);
+        packer.flush();
+        let preview = packer.pop().unwrap();
+        assert_eq!(preview_of(&preview), Some((level, 300)));
+        let shard = Some(Shard { group: 7, index: 1, sources: 6, parities: 1 });
+        let head = Head { shard, ..Head::new(Kind::Preview, SESSION, PacketNumber(30)) };
+        let mut datagram = Vec::new();
+        header::write(&mut datagram, head, &preview);
+        let golden = vectors.check(name, &datagram);
+        let (read_head, payload) = header::read(&golden).unwrap();
+        assert_eq!(read_head, head);
+        let read: Vec<Record<'_>> = records(payload).map(Result::unwrap).collect();
+        assert_eq!(read[1], every_record()[1], "all but samples is whole");
+        let Record::Audio(fragment) = &read[0] else { panic!("audio comes first") };
+        let mut samples = Vec::new();
+        fragment.decode(&mut samples).unwrap();
+        assert!(samples.len() == 130 && samples.iter().zip(chord()).all(|(heard, played)| (heard - played).abs() < tolerance));
+    }
+}
+
 fn tap_frames(vectors: &mut Vectors) {
     let frames = [
         Frame::StreamUp { key: 1, description: description() },
         Frame::Entry { key: 1, arrival: Arrival::Repaired, arrived: HostNanos(5), entry: vec![0; 8] },
+        Frame::Preview { key: 1, arrival: Arrival::Live, level: Level::Reduced, arrived: HostNanos(6), preview: vec![0; 8] },
         Frame::Health {
             key: 1,
             health: Health { loss: 0.05, level: 1.0, bits_per_second: 3.0e6, repaired: 7, ..Health::default() },

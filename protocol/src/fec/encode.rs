@@ -18,6 +18,11 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Datagrams that are sent for each source, parities included: 1.25 for 2 parities of 8 sources.
+    pub fn overhead(&self) -> f64 {
+        1.0 + f64::from(self.parities) / f64::from(self.sources.max(1))
+    }
+
     fn clamped(self) -> Self {
         Self {
             sources: self.sources.clamp(1, MAX_SOURCES),

@@ -50,12 +50,14 @@ pub enum Kind {
     Close = 11,
     /// The receiver confirms the end.
     CloseAck = 12,
+    /// Entries in fewer bytes, for the live path alone.
+    Preview = 13,
 }
 
 impl Kind {
     fn from_wire(value: u8) -> Option<Self> {
         use Kind::*;
-        [Hello, Retry, HelloAck, Refuse, Source, Parity, Feedback, Probe, ProbeReply, Gone, Close, CloseAck]
+        [Hello, Retry, HelloAck, Refuse, Source, Parity, Feedback, Probe, ProbeReply, Gone, Close, CloseAck, Preview]
             .into_iter()
             .find(|kind| *kind as u8 == value)
     }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::Needs;
 use super::pace::Pace;
 use crate::units::HostNanos;
 
@@ -43,6 +42,24 @@ impl Level {
     }
 }
 
+/// Bytes per second that the live path takes at each level, parity included.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct LevelRates {
+    pub(super) full: f64,
+    pub(super) reduced: f64,
+    pub(super) coarse: f64,
+}
+
+impl LevelRates {
+    fn at(&self, level: Level) -> f64 {
+        match level {
+            Level::Full => self.full,
+            Level::Reduced => self.reduced,
+            Level::Coarse => self.coarse,
+        }
+    }
+}
+
 /// Below these shares of live datagrams delivered, the level is at most 0.7, and 0.3.
 const DELIVERED_REDUCED: f64 = 0.95;
 const DELIVERED_COARSE: f64 = 0.80;
@@ -59,7 +76,7 @@ const TRIAL: Duration = Duration::from_secs(8);
 
 /// ... is not tried again before twice as long as the last time, within these. Where the network has far more room than before,
 /// it is tried without waiting.
-const RETRY: (Duration, Duration) = (Duration::from_secs(4), Duration::from_secs(64));
+const RETRY: (Duration, Duration) = (Duration::from_secs(4), Duration::from_secs(512));
 const AMPLE: f64 = 1.25;
 
 /// The level and why it may change.
@@ -84,20 +101,22 @@ impl Levels {
         self.level
     }
 
-    /// `share` is that of live datagrams delivered, `needs` the rates with parity.
-    pub(super) fn step(&mut self, now: HostNanos, share: Option<f64>, pace: &Pace, needs: &Needs) {
-        let wanted = by_delivery(share).min(self.by_rate(pace, needs));
+    /// `share` is that of live datagrams delivered.
+    pub(super) fn step(&mut self, now: HostNanos, share: Option<f64>, pace: &Pace, rates: &LevelRates) {
+        let by_rate = self.by_rate(pace, rates);
+        let wanted = by_delivery(share).min(by_rate);
         let held = self.changed.is_some_and(|changed| now.since(changed) < HOLD);
         if wanted < self.level {
             self.good = None;
             let bad = *self.bad.get_or_insert(now);
-            if now.since(bad) >= BAD_TIME && !held {
+            // That the live path is too much has lasted for a while before it counts as such.
+            if (by_rate < self.level || now.since(bad) >= BAD_TIME) && !held {
                 self.lower(now, wanted);
             }
             return;
         }
         self.bad = None;
-        if self.level == Level::Full || !self.may_rise(now, share, pace, needs) {
+        if self.level == Level::Full || !self.may_rise(now, share, pace, rates) {
             self.good = None;
             return;
         }
@@ -114,19 +133,19 @@ impl Levels {
         self.change(now, level);
     }
 
-    fn may_rise(&self, now: HostNanos, share: Option<f64>, pace: &Pace, needs: &Needs) -> bool {
-        let need = needs.at(self.level.higher());
+    fn may_rise(&self, now: HostNanos, share: Option<f64>, pace: &Pace, rates: &LevelRates) -> bool {
+        let rate = rates.at(self.level.higher());
         let rested = self.changed.is_none_or(|changed| now.since(changed) >= self.retry);
-        let room = pace.capacity() >= need && (rested || pace.capacity() >= need * AMPLE);
+        let room = pace.capacity() >= rate && (rested || pace.capacity() >= rate * AMPLE);
         room && !pace.is_overrun() && by_delivery(share) == Level::Full
     }
 
     /// The highest level that the network takes, where this one is too much for it.
-    fn by_rate(&self, pace: &Pace, needs: &Needs) -> Level {
+    fn by_rate(&self, pace: &Pace, rates: &LevelRates) -> Level {
         if !pace.is_overrun() {
             return Level::Full;
         }
-        let reduced_fits = self.level > Level::Reduced && needs.reduced <= pace.delivered();
+        let reduced_fits = self.level > Level::Reduced && rates.reduced <= pace.delivered();
         if reduced_fits { Level::Reduced } else { Level::Coarse }
     }
 

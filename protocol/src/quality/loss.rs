@@ -14,6 +14,7 @@ const SAMPLE: u64 = 64;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Loss {
     share: Option<f64>,
+    sampled: bool,
     /// Datagrams that came and datagrams lost at the last sample; `None` before the session's first feedback.
     last: Option<(u64, u64)>,
 }
@@ -33,12 +34,18 @@ impl Loss {
             return None;
         }
         self.last = Some((feedback.datagrams, feedback.lost));
+        self.sampled = true;
         Some(lost as f64 / (came as f64 + lost as f64))
     }
 
     /// Takes a sample.
     pub(super) fn add(&mut self, sample: f64) {
         self.share = Some(self.share.map_or(sample, |share| share + (sample - share) * if sample > share { RISE } else { FALL }));
+    }
+
+    /// Whether there was a sample, even if it was not taken.
+    pub(super) fn has_sample(&self) -> bool {
+        self.sampled
     }
 
     /// The smoothed share, 0 to 1; `None` before the first sample.

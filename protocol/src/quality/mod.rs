@@ -18,7 +18,7 @@ use crate::fec::Plan;
 use crate::packet::feedback::Feedback;
 use crate::units::HostNanos;
 pub use level::Level;
-use level::Levels;
+use level::{LevelRates, Levels};
 use loss::Loss;
 use pace::Pace;
 pub(crate) use plan::TAIL_PROBE;
@@ -50,38 +50,41 @@ pub struct Situation {
     pub live_sent: u64,
     /// Smoothed round trip; zero if unknown.
     pub round_trip: Duration,
-    /// Live datagrams per second, without parity.
-    pub live_datagrams: f64,
     /// The time between two blocks.
     pub block: Duration,
-    /// Bytes of UDP payload per second that the live path would take at each level, without parity.
+    /// What the live path would take at each level, without parity.
     pub needs: Needs,
     /// Whether back-fill has waited for its pace since the last feedback: then it was the pace that limited it.
     pub back_fill_waited: bool,
 }
 
-/// Bytes of UDP payload per second of the live path at each level.
+/// What the live path takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Need {
+    /// Bytes of UDP payload per second.
+    pub bytes: f64,
+    /// Datagrams per second.
+    pub datagrams: f64,
+}
+
+/// What the live path takes at each level.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Needs {
     /// At 1.0.
-    pub full: f64,
+    pub full: Need,
     /// At 0.7.
-    pub reduced: f64,
+    pub reduced: Need,
     /// At 0.3.
-    pub coarse: f64,
+    pub coarse: Need,
 }
 
 impl Needs {
-    fn at(&self, level: Level) -> f64 {
+    fn at(&self, level: Level) -> Need {
         match level {
             Level::Full => self.full,
             Level::Reduced => self.reduced,
             Level::Coarse => self.coarse,
         }
-    }
-
-    fn times(self, factor: f64) -> Self {
-        Self { full: self.full * factor, reduced: self.reduced * factor, coarse: self.coarse * factor }
     }
 }
 
@@ -111,6 +114,9 @@ const SHARE_DATAGRAMS: u64 = 20;
 /// The rate at which the network delivers is taken over this long: several blocks, and more than a round trip of most links.
 const DELIVERY_SPAN: Duration = Duration::from_millis(200);
 
+/// Parity is chosen anew this often: as often as feedback comes while nothing special happens.
+const PLAN_INTERVAL: Duration = Duration::from_millis(40);
+
 /// Decides. See the [module](self).
 #[derive(Clone, Debug)]
 pub struct Controller {
@@ -122,6 +128,9 @@ pub struct Controller {
     live: VecDeque<(HostNanos, u64, u64)>,
     /// The receiver's clock, and bytes that had come.
     delivery: VecDeque<(HostNanos, u64)>,
+    /// When parity was chosen, and bytes per second at each level with it.
+    planned: Option<HostNanos>,
+    with_parity: LevelRates,
     decision: Decision,
 }
 
@@ -138,7 +147,17 @@ impl Controller {
             patience: parity.patience,
             rate: pace.rate(),
         };
-        Self { config, loss, levels: Levels::default(), pace, live: VecDeque::new(), delivery: VecDeque::new(), decision }
+        Self {
+            config,
+            loss,
+            levels: Levels::default(),
+            pace,
+            live: VecDeque::new(),
+            delivery: VecDeque::new(),
+            planned: None,
+            with_parity: LevelRates::default(),
+            decision,
+        }
     }
 
     /// A new session begins: counters start anew; level, pace and loss are kept, for the network is probably the same.
@@ -151,6 +170,14 @@ impl Controller {
     /// What to do at present.
     pub fn decision(&self) -> Decision {
         self.decision
+    }
+
+    /// For how long the receiver is to wait for parity before it asks; as soon as a round trip is known, by that alone.
+    pub fn patience(&self, round_trip: Duration) -> Duration {
+        match self.planned {
+            Some(_) => self.decision.patience,
+            None => plan::first_patience(&self.config, round_trip),
+        }
     }
 
     /// Share of datagrams that are lost before any repair, smoothed; 0 before the first sample.
@@ -168,21 +195,33 @@ impl Controller {
         if let Some(sample) = sample.filter(|_| !self.pace.is_congested()) {
             self.loss.add(sample);
         }
-        if let Some(loss) = self.loss.share() {
-            let parity = plan::choose(&self.config, loss, feedback, situation);
-            self.decision.plan = parity.plan;
-            self.decision.group_age = parity.group_age;
-            self.decision.parity_spacing = parity.spacing;
-            self.decision.patience = parity.patience;
+        // A queue makes the round trip longer and the jitter larger; to meet that with more parity would make the queue longer.
+        let again = |planned| now.since(planned) >= PLAN_INTERVAL && !self.pace.is_congested();
+        if self.loss.has_sample() && self.planned.is_none_or(again) {
+            self.planned = Some(now);
+            self.plan(feedback, situation);
         }
         let share = self.live_share(now, feedback, situation.live_sent);
+        let before = self.levels.level();
         if self.config.lower_levels {
-            let Plan { sources, parities, .. } = self.decision.plan;
-            let needs = situation.needs.times(1.0 + f64::from(parities) / f64::from(sources));
-            self.levels.step(now, share, &self.pace, &needs);
+            self.levels.step(now, share, &self.pace, &self.with_parity);
+        }
+        if self.levels.level() != before {
+            self.planned = None;
         }
         self.decision.level = self.levels.level();
         self.decision.rate = self.pace.rate();
+    }
+
+    fn plan(&mut self, feedback: &Feedback, situation: &Situation) {
+        let choose = |level| plan::choose(&self.config, self.loss.share().unwrap_or(0.0), feedback, situation, level);
+        let rate = |level| situation.needs.at(level).bytes * choose(level).plan.overhead();
+        self.with_parity = LevelRates { full: rate(Level::Full), reduced: rate(Level::Reduced), coarse: rate(Level::Coarse) };
+        let parity = choose(self.levels.level());
+        self.decision.plan = parity.plan;
+        self.decision.group_age = parity.group_age;
+        self.decision.parity_spacing = parity.spacing;
+        self.decision.patience = parity.patience;
     }
 
     /// Bytes per second that come through, over the last moments.

@@ -39,6 +39,15 @@ const GROWTH_STEP: Duration = Duration::from_millis(100);
 const OVERRUN_QUEUE: Duration = Duration::from_millis(25);
 const OVERRUN_TIME: Duration = Duration::from_millis(250);
 
+/// ... and so it is one only if it has not fallen to this share meanwhile.
+const DRAINING: f64 = 0.9;
+
+/// While the rate is not known to be limited, it is at least so many times what the live path needs.
+const AMPLE: f64 = 1.5;
+
+/// Where a limit is known, the rate grows no further than what is delivered, over this.
+const USED: f64 = 0.9;
+
 /// More is lost by so much than usually while back-fill goes: it is too fast for a way without a queue.
 const EXCESS_LOSS: f64 = 0.1;
 
@@ -51,7 +60,8 @@ pub(super) struct Pace {
     rate: f64,
     /// Since when there is a queue.
     queued: Option<HostNanos>,
-    overrun: Option<HostNanos>,
+    /// Since when there is a deep queue that does not become shorter, and how deep it was then.
+    overrun: Option<(HostNanos, Duration)>,
     overruns: bool,
     /// Since when there has been none.
     clear: HostNanos,
@@ -123,8 +133,13 @@ impl Pace {
             self.note_delivered(now, delivered);
         }
         let dropped = situation.back_fill_waited && loss.is_some_and(|loss| loss > usual_loss + EXCESS_LOSS);
-        self.overrun = (queue >= OVERRUN_QUEUE).then(|| self.overrun.unwrap_or(now));
-        self.overruns = self.overrun.is_some_and(|since| now.since(since) >= OVERRUN_TIME);
+        let draining = self.overrun.is_none_or(|(_, before)| queue < before.mul_f64(DRAINING));
+        self.overrun = match self.overrun {
+            _ if queue < OVERRUN_QUEUE => None,
+            Some(since) if !draining => Some(since),
+            _ => Some((now, queue)),
+        };
+        self.overruns = self.overrun.is_some_and(|(since, _)| now.since(since) >= OVERRUN_TIME);
         if queue >= QUEUE_HIGH || dropped {
             self.queued = self.queued.or(Some(now));
             self.clear = now;
@@ -138,11 +153,15 @@ impl Pace {
         self.queued = None;
         let step = now.since(self.grew).min(GROWTH_STEP).as_secs_f64();
         self.grew = now;
-        if queue < QUEUE_LOW && situation.back_fill_waited {
+        if !self.limited {
+            self.rate = self.rate.max(situation.needs.full.bytes * AMPLE).min(MOST);
+        }
+        let used = !self.limited || self.delivered >= self.rate * USED;
+        if queue < QUEUE_LOW && situation.back_fill_waited && used {
             self.rate = (self.rate * (1.0 + self.growth(now) * step)).clamp(LEAST, MOST);
         }
         // The live path never waits, so the network takes at least that much.
-        if self.limited && self.capacity() > situation.needs.full * 2.0 {
+        if self.limited && self.capacity() > situation.needs.full.bytes * 2.0 {
             self.limited = false;
         }
     }

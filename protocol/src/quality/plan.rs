@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Config, Situation};
+use super::{Config, Level, Situation};
 use crate::fec::{MAX_PARITIES, MAX_SOURCES, Plan};
 use crate::packet::feedback::Feedback;
 
@@ -21,6 +21,9 @@ pub(crate) const TAIL_PROBE: Duration = Duration::from_millis(15);
 
 /// The share of the deadline in which a group's sources are sent; the rest is for its parities.
 const SOURCES_SHARE: f64 = 0.6;
+
+/// The same for previews: where the network is narrow, parity has to be cheap.
+const PREVIEWS_SHARE: f64 = 0.9;
 
 /// The longest that groups wait for interleaving, where only parity helps against bursts: 2 groups of 16 of a stereo stream.
 const LONGEST_SPAN: Duration = Duration::from_millis(100);
@@ -51,17 +54,30 @@ pub(super) struct Parity {
 /// Before anything is known of the network: 2 parities for 8 sources.
 pub(super) fn first(config: &Config) -> Parity {
     let parities = (8.0 * config.most_parity).floor().clamp(0.0, 2.0) as u8;
-    let patience = if config.live_requests { config.deadline } else { UNHURRIED };
+    let patience = first_patience(config, Duration::ZERO);
     Parity { plan: Plan { sources: 8, parities, depth: 1 }, group_age: config.deadline, spacing: CLOSE_SPACING, patience }
 }
 
-pub(super) fn choose(config: &Config, loss: f64, feedback: &Feedback, situation: &Situation) -> Parity {
+/// Patience before anything but perhaps a round trip is known.
+pub(super) fn first_patience(config: &Config, round_trip: Duration) -> Duration {
+    let situation = Situation { round_trip, block: TAIL_PROBE, ..Situation::default() };
+    match request_rounds(config, Duration::ZERO, &situation) {
+        _ if !config.live_requests => UNHURRIED,
+        0 => config.deadline,
+        _ => Duration::ZERO,
+    }
+}
+
+pub(super) fn choose(config: &Config, loss: f64, feedback: &Feedback, situation: &Situation, level: Level) -> Parity {
     let jitter = Duration::from_micros(feedback.jitter_micros.into());
     let rounds = request_rounds(config, jitter, situation);
+    // Previews are not asked for.
+    let rounds = if level == Level::Full { rounds } else { 0 };
     let by_requests = requests_fail(loss, rounds);
     let burst = f64::from(feedback.longest_burst);
-    let rate = situation.live_datagrams.max(1.0);
-    let sources = (rate * config.deadline.as_secs_f64() * SOURCES_SHARE).clamp(FEWEST_SOURCES, MAX_SOURCES.into()) as u8;
+    let rate = situation.needs.at(level).datagrams.max(1.0);
+    let share = if level == Level::Full { SOURCES_SHARE } else { PREVIEWS_SHARE };
+    let sources = (rate * config.deadline.as_secs_f64() * share).clamp(FEWEST_SOURCES, MAX_SOURCES.into()) as u8;
     let mut plan = Plan { sources, parities: parities(config, sources, loss, by_requests), depth: 1 };
     if rounds == 0 {
         spread(config, &mut plan, loss, burst, rate);
@@ -145,10 +161,12 @@ pub(super) fn unrepaired(sources: u8, parities: u8, loss: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::quality::{Need, Needs};
 
     fn situation(round_trip: u64) -> Situation {
+        let needs = Needs { full: Need { datagrams: 375.0, ..Need::default() }, ..Needs::default() };
         Situation {
-            live_datagrams: 375.0,
+            needs,
             block: Duration::from_micros(10_667),
             round_trip: Duration::from_millis(round_trip),
             ..Situation::default()
@@ -156,7 +174,7 @@ mod tests {
     }
 
     fn chosen(config: Config, loss: f64, round_trip: u64, longest_burst: u16) -> Parity {
-        choose(&config, loss, &Feedback { longest_burst, ..Feedback::default() }, &situation(round_trip))
+        choose(&config, loss, &Feedback { longest_burst, ..Feedback::default() }, &situation(round_trip), Level::Full)
     }
 
     #[test]

@@ -4,6 +4,10 @@ use crate::units::PacketNumber;
 const STEP: Duration = Duration::from_millis(50);
 const NEED: f64 = 430_000.0;
 
+fn need(bytes: f64, datagrams: f64) -> Need {
+    Need { bytes, datagrams }
+}
+
 /// What the network does to the live path in one step.
 #[derive(Clone, Copy, Default)]
 struct Step {
@@ -29,12 +33,17 @@ impl Bench {
     fn new(round_trip: u64) -> Self {
         let situation = Situation {
             round_trip: Duration::from_millis(round_trip),
-            live_datagrams: 375.0,
             block: Duration::from_micros(10_667),
-            needs: Needs { full: NEED, reduced: NEED * 0.4, coarse: NEED * 0.2 },
+            needs: Needs { full: need(NEED, 375.0), reduced: need(NEED * 0.4, 188.0), coarse: need(NEED * 0.2, 94.0) },
             ..Situation::default()
         };
-        Self { controller: Controller::new(Config::default()), now: HostNanos(0), feedback: Feedback::default(), situation, changes: Vec::new() }
+        Self {
+            controller: Controller::new(Config::default()),
+            now: HostNanos(0),
+            feedback: Feedback::default(),
+            situation,
+            changes: Vec::new(),
+        }
     }
 
     fn run(&mut self, seconds: f64, step: Step) -> Decision {

@@ -32,8 +32,7 @@ impl Delay {
         let micros = i64::from(transit.wrapping_sub(first) as i32);
         let difference = Duration::from_micros((micros - std::mem::replace(&mut self.last, micros)).unsigned_abs());
         let jitter = self.jitter;
-        self.jitter =
-            if difference > jitter { jitter + (difference - jitter) / 16 } else { jitter - (jitter - difference) / 16 };
+        self.jitter = if difference > jitter { jitter + (difference - jitter) / 16 } else { jitter - (jitter - difference) / 16 };
         self.base.note(now, micros, BASE_SPAN);
         self.recent.note(now, micros, RECENT_SPAN);
     }

@@ -11,6 +11,7 @@
 mod delay;
 mod losses;
 mod session;
+mod stats;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -24,11 +25,12 @@ use crate::packet::header::{self, VERSION};
 use crate::packet::hello::{Description, Hello, HelloAck, Refusal};
 use crate::packet::probe::Probe;
 use crate::packet::{Head, Kind};
+use crate::quality::Level;
 use crate::tap::Arrival;
 use crate::tracker::Tracker;
 use crate::units::{HostNanos, PacketNumber, ReceiverId, SessionId, SourceNumber};
 use session::Session;
-pub use session::SessionStats;
+pub use stats::SessionStats;
 
 /// What a receiver may use, and who it is.
 #[derive(Clone)]
@@ -79,6 +81,17 @@ pub enum ReceiverEvent {
         arrival: Arrival,
         /// Its bytes.
         entry: Arc<[u8]>,
+    },
+    /// A preview arrived: for a live view alone, never for the recording. Each once in a session, in any order.
+    Preview {
+        /// Its session.
+        session: SessionId,
+        /// How it was sent.
+        level: Level,
+        /// How it came: live or repaired.
+        arrival: Arrival,
+        /// Its bytes, built like an entry's: see [`preview_of`](crate::record::preview_of).
+        preview: Arc<[u8]>,
     },
     /// The sender no longer has some entries. They count as complete.
     Gone {
@@ -145,7 +158,7 @@ impl Receiver {
         };
         let understood = match head.kind {
             Kind::Hello => self.on_hello(now, from, head.session, payload),
-            Kind::Source | Kind::Parity | Kind::Probe | Kind::Gone | Kind::Close => {
+            Kind::Source | Kind::Preview | Kind::Parity | Kind::Probe | Kind::Gone | Kind::Close => {
                 self.on_session_datagram(now, from, head, payload, datagram.len())
             }
             Kind::Retry | Kind::HelloAck | Kind::Refuse | Kind::Feedback | Kind::ProbeReply | Kind::CloseAck => None,
@@ -211,6 +224,7 @@ impl Receiver {
         let id = head.session;
         match head.kind {
             Kind::Source => session.on_source(now, &head, payload)?,
+            Kind::Preview => session.on_preview(now, &head, payload)?,
             Kind::Parity => session.on_parity(now, &head, payload)?,
             Kind::Probe => session.on_probe(now, Probe::read(payload).ok()?),
             Kind::Gone => session.on_gone(Gone::read(payload).ok()?),

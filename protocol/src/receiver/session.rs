@@ -1,4 +1,6 @@
-//! One session of the receiver: what came, what lacks, and when the sender is told.
+//! One session of the receiver: what came and what lacks.
+
+mod feedback;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -7,84 +9,28 @@ use std::time::Duration;
 
 use super::delay::Delay;
 use super::losses::Losses;
-use super::{ReceiverEvent, SILENCE};
+use super::{ReceiverEvent, SILENCE, SessionStats};
 use crate::fec::Repair;
 use crate::packet::close::{Gone, GoneReason};
-use crate::packet::feedback::{Feedback, MAX_RANGES, SourceRange};
+use crate::packet::feedback::SourceRange;
 use crate::packet::header::{self, FLAG_BACKFILL, FLAG_REPEAT};
 use crate::packet::probe::{Probe, ProbeReply};
 use crate::packet::{Head, Kind};
-use crate::record::{MAX_ENTRY, source_number};
+use crate::quality::Level;
+use crate::record::{MAX_ENTRY, is_entry, preview_of, source_number};
 use crate::replay::ReplayWindow;
 use crate::tap::Arrival;
 use crate::tracker::Tracker;
 use crate::units::{HostNanos, PacketNumber, SessionId, SourceNumber, TakeId};
 
-/// Feedback goes out this often while something changes, and when nothing does.
+/// Feedback goes out this often while something changes.
 const FEEDBACK_BUSY: Duration = Duration::from_millis(50);
-const FEEDBACK_IDLE: Duration = Duration::from_millis(500);
-
-/// Feedback goes out at once after this many datagrams, but not before this long after the last.
-const FEEDBACK_DATAGRAMS: u64 = 16;
-const FEEDBACK_GAP: Duration = Duration::from_millis(1);
 
 /// For how long a hole is known before it is named, until the sender's probe has said how long: what parity needs.
 const FIRST_PATIENCE: Duration = Duration::from_millis(60);
 
-/// Whatever the sender says, a hole is given as long as datagrams overtake one another: three times the jitter, within these.
-const GRACE_SHORTEST: Duration = Duration::from_millis(2);
-const GRACE_LONGEST: Duration = Duration::from_millis(30);
-
 /// Whatever the sender says, a hole is named after this.
 const LONGEST_PATIENCE: Duration = Duration::from_millis(500);
-
-/// After a new hole was named, holes are named again a round trip and this later, ...
-const REASK_MARGIN: Duration = Duration::from_millis(3);
-
-/// ... for this long: the request or its answer may have been lost, and a live view waits. Later only in the usual feedback.
-const REASK_SPAN: Duration = Duration::from_millis(250);
-
-/// How fine the age of holes is known.
-const AGE_STEP: Duration = Duration::from_millis(1);
-
-/// Counters and watermarks of a session. Counters run from its begin.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct SessionStats {
-    /// Entries below this have arrived in part, or are known to exist.
-    pub received: SourceNumber,
-    /// Entries below this have all arrived.
-    pub complete: SourceNumber,
-    /// Entries below this are durable.
-    pub durable: SourceNumber,
-    /// The highest packet number that arrived.
-    pub highest_packet: PacketNumber,
-    /// Datagrams that arrived, duplicates not counted.
-    pub datagrams: u64,
-    /// Bytes of UDP payload that arrived.
-    pub bytes: u64,
-    /// Entries that came by their first transmission.
-    pub delivered: u64,
-    /// Entries rebuilt from parity.
-    pub repaired: u64,
-    /// Entries that came as repeats or back-fill.
-    pub resent: u64,
-    /// Of these, those that came as back-fill.
-    pub backfilled: u64,
-    /// Datagrams given up as lost before any repair; see [`Feedback::lost`].
-    pub lost: u64,
-    /// Datagrams that came twice.
-    pub duplicates: u64,
-    /// Datagrams that contradict themselves.
-    pub rejected: u64,
-    /// Interarrival jitter (RFC 3550, section 6.4.1).
-    pub jitter: Duration,
-    /// One-way delay of late above the least.
-    pub queue: Duration,
-    /// Entries that are known to exist and are missing.
-    pub missing: u64,
-    /// When the sender was last heard.
-    pub last_heard: HostNanos,
-}
 
 #[derive(Debug)]
 pub(super) struct Session {
@@ -99,6 +45,8 @@ pub(super) struct Session {
     announced: SourceNumber,
     repair: Repair,
     window: ReplayWindow,
+    /// Numbers of the previews that came.
+    preview_window: ReplayWindow,
     losses: Losses,
     delay: Delay,
     /// The end of what was known, at times in the past, oldest first.
@@ -121,6 +69,7 @@ pub(super) struct Session {
 #[derive(Debug)]
 enum Ready {
     Entry(SourceNumber, Arrival, Arc<[u8]>),
+    Preview(Level, Arrival, Arc<[u8]>),
     Gone(Gone),
 }
 
@@ -136,6 +85,7 @@ impl Session {
             announced,
             repair: Repair::default(),
             window: ReplayWindow::default(),
+            preview_window: ReplayWindow::default(),
             losses: Losses::default(),
             delay: Delay::default(),
             ages: VecDeque::new(),
@@ -188,7 +138,7 @@ impl Session {
     }
 
     pub(super) fn on_source(&mut self, now: HostNanos, head: &Head, payload: &[u8]) -> Option<()> {
-        if payload.len() > MAX_ENTRY {
+        if payload.len() > MAX_ENTRY || !is_entry(payload) {
             self.stats.rejected += 1;
             return None;
         }
@@ -198,9 +148,26 @@ impl Session {
             flags if flags & FLAG_REPEAT != 0 => Arrival::Resent,
             _ => Arrival::Live,
         };
+        if arrival == Arrival::Live {
+            self.stats.level = Level::Full;
+        }
         self.take_entry(arrival, entry.clone())?;
         if let Some(shard) = head.shard {
             self.repair.source(shard, entry);
+            self.take_repaired();
+        }
+        self.note_change(now);
+        Some(())
+    }
+
+    pub(super) fn on_preview(&mut self, now: HostNanos, head: &Head, payload: &[u8]) -> Option<()> {
+        let preview: Arc<[u8]> = payload.into();
+        if payload.len() > MAX_ENTRY || self.take_preview(Arrival::Live, preview.clone()).is_none() {
+            self.stats.rejected += 1;
+            return None;
+        }
+        if let Some(shard) = head.shard {
+            self.repair.source(shard, preview);
             self.take_repaired();
         }
         self.note_change(now);
@@ -261,6 +228,7 @@ impl Session {
     pub(super) fn drain(&mut self, session: SessionId) -> impl Iterator<Item = ReceiverEvent> + '_ {
         self.ready.drain(..).map(move |ready| match ready {
             Ready::Entry(number, arrival, entry) => ReceiverEvent::Entry { session, number, arrival, entry },
+            Ready::Preview(level, arrival, preview) => ReceiverEvent::Preview { session, level, arrival, preview },
             Ready::Gone(gone) => ReceiverEvent::Gone { session, gone },
         })
     }
@@ -287,109 +255,26 @@ impl Session {
         true
     }
 
-    fn feedback_is_due(&mut self, now: HostNanos) -> bool {
-        let new_holes = self.age_holes(now);
-        if new_holes {
-            self.reask_until = now.after(REASK_SPAN);
-        }
-        new_holes || now >= self.feedback_due || (self.since_feedback >= FEEDBACK_DATAGRAMS && now >= self.feedback_last.after(FEEDBACK_GAP))
-    }
-
-    /// When feedback is due, or holes become old enough to be named.
-    fn next_feedback(&self) -> HostNanos {
-        let mut next = self.feedback_due;
-        if self.since_feedback >= FEEDBACK_DATAGRAMS {
-            next = next.min(self.feedback_last.after(FEEDBACK_GAP));
-        }
-        if let Some((known, _)) = self.ages.front().filter(|_| self.has_young_holes()) {
-            next = next.min(known.after(self.grace()));
-        }
-        next
-    }
-
-    fn write_feedback(&mut self, now: HostNanos) {
-        let stats = &self.stats;
-        let micros = |duration: Duration| duration.as_micros().try_into().unwrap_or(u32::MAX);
-        let missing = self.named_holes();
-        let asks = !missing.is_empty() && now < self.reask_until;
-        Feedback {
-            received: self.tracker.end(),
-            complete: self.tracker.complete(),
-            durable: stats.durable,
-            highest_packet: stats.highest_packet,
-            datagrams: stats.datagrams,
-            bytes: stats.bytes,
-            lost: stats.lost,
-            bursts: self.losses.bursts(),
-            delivered: stats.delivered,
-            repaired: stats.repaired,
-            previews: 0,
-            resent: stats.resent,
-            backfilled: stats.backfilled,
-            duplicates: stats.duplicates,
-            sent_at: now,
-            jitter_micros: micros(stats.jitter),
-            queue_micros: micros(stats.queue),
-            longest_burst: self.losses.longest(),
-            missing,
-        }
-        .write(&mut self.payload);
-        self.since_feedback = 0;
-        self.feedback_last = now;
-        let busy = std::mem::take(&mut self.changed) || self.stats.durable < self.tracker.end();
-        let pause = if busy { FEEDBACK_BUSY } else { FEEDBACK_IDLE };
-        let reask = self.round_trip + REASK_MARGIN;
-        self.feedback_due = now.after(if asks && !self.round_trip.is_zero() { pause.min(reask) } else { pause });
-    }
-
-    /// The holes that are worth a repeat. Of too many, half are the oldest, which hold up the complete prefix, and half the
-    /// newest, for which a live view waits.
-    fn named_holes(&self) -> Vec<SourceRange> {
-        let mut holes: Vec<SourceRange> = self.tracker.missing(self.old).take(MAX_RANGES).collect();
-        if holes.len() == MAX_RANGES {
-            holes.truncate(MAX_RANGES / 2);
-            holes.extend(self.tracker.missing_last(self.old, MAX_RANGES / 2));
-        }
-        holes
-    }
-
-    /// Keeps the watermarks, and makes feedback due soon.
-    fn note_change(&mut self, now: HostNanos) {
-        self.changed = true;
-        self.feedback_due = self.feedback_due.min(now.after(FEEDBACK_BUSY));
-        match self.ages.back_mut().filter(|(time, _)| now.since(*time) < AGE_STEP) {
-            Some((_, end)) => *end = self.tracker.end(),
-            None => self.ages.push_back((now, self.tracker.end())),
-        }
-        self.stats.received = self.tracker.end();
-        self.stats.complete = self.tracker.complete();
-        self.stats.missing = self.tracker.missing_count();
-    }
-
-    /// Lets holes become old enough to be named; true when some did.
-    fn age_holes(&mut self, now: HostNanos) -> bool {
-        let (before, grace) = (self.old, self.grace());
-        while let Some((_, end)) = self.ages.pop_front_if(|(time, _)| now.since(*time) >= grace) {
-            self.old = self.old.max(end);
-        }
-        self.old > before && self.tracker.missing_last(self.old, 1).last().is_some_and(|hole| hole.end() > before)
-    }
-
-    fn has_young_holes(&self) -> bool {
-        self.tracker.missing_end().is_some_and(|end| end > self.old)
-    }
-
-    fn grace(&self) -> Duration {
-        self.patience.max((self.delay.jitter() * 3).clamp(GRACE_SHORTEST, GRACE_LONGEST))
-    }
-
     fn take_repaired(&mut self) {
-        while let Some(entry) = self.repair.pop() {
-            // A rebuilt entry that is none means that a sender's shards contradict one another.
-            if entry.len() > MAX_ENTRY || self.take_entry(Arrival::Repaired, entry).is_none() {
-                self.stats.rejected += 1;
-            }
+        while let Some(rebuilt) = self.repair.pop() {
+            let taken = match is_entry(&rebuilt) {
+                _ if rebuilt.len() > MAX_ENTRY => None,
+                true => self.take_entry(Arrival::Repaired, rebuilt),
+                false => self.take_preview(Arrival::Repaired, rebuilt),
+            };
+            // What is neither, or too long, means that a sender's shards contradict one another.
+            self.stats.rejected += u64::from(taken.is_none());
         }
+    }
+
+    fn take_preview(&mut self, arrival: Arrival, preview: Arc<[u8]>) -> Option<()> {
+        let (level, number) = preview_of(&preview)?;
+        if self.preview_window.insert(PacketNumber(number)) {
+            self.stats.previews += 1;
+            self.stats.level = level;
+            self.ready.push_back(Ready::Preview(level, arrival, preview));
+        }
+        Some(())
     }
 
     fn take_entry(&mut self, arrival: Arrival, entry: Arc<[u8]>) -> Option<()> {

@@ -13,11 +13,14 @@ const HELLO_SLOWEST: Duration = Duration::from_secs(1);
 const HELLO_LOST: Duration = Duration::from_millis(60);
 const HELLO_LOST_SPAN: Duration = Duration::from_secs(20);
 
+/// ... and later at least this often: 5 kB/s.
+const HELLO_LOST_SLOWEST: Duration = Duration::from_millis(250);
+
 /// Where the connection stands.
 #[derive(Debug)]
 pub(super) enum Link {
     /// Hellos go out.
-    Asking { cookie: Cookie, due: HostNanos, pause: Duration, eager_until: HostNanos },
+    Asking { cookie: Cookie, due: HostNanos, pause: Duration, slowest: Duration, eager_until: HostNanos },
     /// The receiver declined.
     Refused { reason: Refusal, until: HostNanos },
     /// The receiver takes entries.
@@ -29,12 +32,13 @@ pub(super) enum Link {
 impl Link {
     /// Asks for the first time, at once.
     pub(super) fn asking(now: HostNanos) -> Self {
-        Self::Asking { cookie: Cookie::default(), due: now, pause: HELLO_FIRST, eager_until: now }
+        Self::Asking { cookie: Cookie::default(), due: now, pause: HELLO_FIRST, slowest: HELLO_SLOWEST, eager_until: now }
     }
 
     /// Asks a receiver that was there a moment ago.
     pub(super) fn asking_again(now: HostNanos) -> Self {
-        Self::Asking { cookie: Cookie::default(), due: now, pause: HELLO_FIRST, eager_until: now.after(HELLO_LOST_SPAN) }
+        let eager_until = now.after(HELLO_LOST_SPAN);
+        Self::Asking { cookie: Cookie::default(), due: now, pause: HELLO_LOST, slowest: HELLO_LOST_SLOWEST, eager_until }
     }
 
     pub(super) fn up(now: HostNanos) -> Self {
@@ -42,7 +46,17 @@ impl Link {
     }
 }
 
-/// When the next hello is due after one that goes now, and the pause after that.
-pub(super) fn next_hello(now: HostNanos, pause: Duration, eager_until: HostNanos) -> (HostNanos, Duration) {
-    if now < eager_until { (now.after(HELLO_LOST), pause) } else { (now.after(pause), (pause * 2).min(HELLO_SLOWEST)) }
+impl Link {
+    /// A hello goes out now, if one is due: its cookie.
+    pub(super) fn next_hello(&mut self, now: HostNanos) -> Option<Cookie> {
+        let Self::Asking { cookie, due, pause, slowest, eager_until } = self else { return None };
+        if now < *due {
+            return None;
+        }
+        *due = now.after(*pause);
+        if now >= *eager_until {
+            *pause = (*pause * 2).min(*slowest);
+        }
+        Some(*cookie)
+    }
 }

@@ -10,7 +10,9 @@
 
 mod link;
 mod pace;
+mod preview;
 mod receive;
+mod state;
 mod transmit;
 
 use std::collections::VecDeque;
@@ -24,109 +26,15 @@ use crate::packet::header::{self, FLAG_BACKFILL, FLAG_REPEAT, VERSION};
 use crate::packet::hello::{Cookie, Description, Hello, HelloAck, Refusal};
 use crate::packet::probe::{Probe, ProbeReply};
 use crate::packet::{HEADER_LEN, Head, Kind};
-use crate::quality::{self, Controller, Level, Situation, TAIL_PROBE};
+use crate::quality::{Controller, Level, Situation, TAIL_PROBE};
 use crate::record::pack::Packer;
 use crate::record::{ClockEstimate, End, Record};
 use crate::retention::Retention;
-use crate::units::{HostNanos, PacketNumber, ReceiverId, SamplePosition, SessionId, SourceNumber};
+use crate::units::{HostNanos, PacketNumber, SamplePosition, SessionId, SourceNumber};
 use link::Link;
 use pace::{Bucket, Flow, RoundTrip};
-
-/// Whether entries are born in real time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SendMode {
-    /// Every entry goes out at once; after an outage, live entries first.
-    Live,
-    /// Entries wait for a window, so that a file goes as fast as the receiver takes it.
-    Fast,
-}
-
-/// What a sender may use.
-#[derive(Clone, Copy, Debug)]
-pub struct SenderConfig {
-    /// Bytes of entries that are kept until they are durable.
-    pub retention_bytes: usize,
-    /// Whether entries are born in real time.
-    pub mode: SendMode,
-    /// What quality control may do.
-    pub quality: quality::Config,
-}
-
-impl Default for SenderConfig {
-    fn default() -> Self {
-        Self { retention_bytes: 64 << 20, mode: SendMode::Live, quality: quality::Config::default() }
-    }
-}
-
-/// Where a sender stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SenderState {
-    /// No receiver has answered yet, or it has fallen silent.
-    Connecting,
-    /// A receiver takes the entries.
-    Connected,
-    /// The receiver declined; asked again every few seconds.
-    Refused(Refusal),
-    /// All entries are durable; the receiver is being told.
-    Closing,
-    /// Nothing is left to do.
-    Finished,
-}
-
-/// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SenderEvent {
-    /// A receiver took the session.
-    Connected {
-        /// Which receiver.
-        receiver: ReceiverId,
-    },
-    /// The receiver has fallen silent; the sender goes on asking.
-    Lost,
-    /// The receiver declined; the sender asks again later.
-    Refused(Refusal),
-    /// Every entry is durable and the session is closed.
-    Finished,
-}
-
-/// Counters of a take's sender, over all of its sessions, and the last measurements.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct SenderStats {
-    /// Datagrams sent.
-    pub datagrams: u64,
-    /// Bytes of UDP payload sent.
-    pub bytes: u64,
-    /// Entries written.
-    pub entries: u64,
-    /// Entries sent again, or sent late.
-    pub repeats: u64,
-    /// Parities sent.
-    pub parities: u64,
-    /// Watermark: entries below this have arrived in part.
-    pub received: SourceNumber,
-    /// Watermark: entries below this have all arrived.
-    pub complete: SourceNumber,
-    /// Watermark: entries below this are durable.
-    pub durable: SourceNumber,
-    /// Entries rebuilt by the receiver from parity, in this session.
-    pub repaired: u64,
-    /// Share of datagrams lost before repair, smoothed, 0 to 1.
-    pub loss: f64,
-    /// How the live path is sent.
-    pub level: Level,
-    /// Bytes of UDP payload per second that everything together may take.
-    pub rate: f64,
-    /// Entries dropped because retention was full.
-    pub dropped_entries: u64,
-    /// The shortest recent round trip; zero before the first.
-    pub round_trip: Duration,
-    /// Bytes kept for want of a durable copy.
-    pub retained_bytes: usize,
-    /// The last clock estimate that was written to the log.
-    pub clock: Option<ClockEstimate>,
-    /// Datagrams that were not understood.
-    pub rejected: u64,
-}
+use preview::Previews;
+pub use state::{SendMode, SenderConfig, SenderEvent, SenderState, SenderStats};
 
 /// A receiver that declined is asked again after this.
 const REFUSED_PAUSE: Duration = Duration::from_secs(2);
@@ -181,6 +89,11 @@ pub struct Sender {
     retention: Retention,
     /// The next entry that goes out as live.
     next_live: SourceNumber,
+    /// The entry after the last that was sent, or that the receiver is to ask for.
+    announced: SourceNumber,
+    previews: Previews,
+    /// Entries that were only previewed, or are about to be.
+    owed: VecDeque<SourceRange>,
     ended: bool,
     position: SamplePosition,
     session: SessionId,
@@ -225,6 +138,9 @@ impl Sender {
             packer: Packer::new(SourceNumber(0)),
             retention: Retention::new(config.retention_bytes),
             next_live: SourceNumber(0),
+            announced: SourceNumber(0),
+            previews: Previews::default(),
+            owed: VecDeque::new(),
             ended: false,
             position: SamplePosition(0),
             session: SessionId(0),
@@ -262,6 +178,7 @@ impl Sender {
     pub fn push(&mut self, record: &Record<'_>) {
         if !self.ended {
             self.packer.push(record);
+            self.previews.push(self.live_level(), record);
         }
     }
 
@@ -269,6 +186,7 @@ impl Sender {
     pub fn push_audio(&mut self, position: SamplePosition, channels: u16, interleaved: &[f32]) {
         if !self.ended && !interleaved.is_empty() {
             self.packer.push_audio(position, channels, interleaved);
+            self.previews.push_audio(self.live_level(), position, channels, interleaved);
             self.position = SamplePosition(position.0 + (interleaved.len() / usize::from(channels)) as u64);
         }
     }
@@ -276,14 +194,19 @@ impl Sender {
     /// Closes the entry that is being filled: all that was written can be sent.
     pub fn flush(&mut self, now: HostNanos) {
         self.packer.flush();
-        let (before, mut bytes) = (self.stats.entries, 0);
+        let (first, mut bytes) = (SourceNumber(self.stats.entries), 0);
         while let Some(entry) = self.packer.pop() {
             self.stats.entries += 1;
             bytes += entry.len() + HEADER_LEN;
             self.retention.push(now, entry);
         }
-        if bytes > 0 {
-            self.flow.note_block(now, self.stats.entries - before, bytes);
+        let count = self.stats.entries - first.0;
+        let samples = self.previews.flush();
+        if count > 0 {
+            self.flow.note_block(now, count, bytes, samples.count);
+            if samples.previewed {
+                self.owe(SourceRange { first, count });
+            }
         }
         self.stats.dropped_entries = self.retention.dropped();
         self.stats.retained_bytes = self.retention.bytes();
@@ -377,7 +300,7 @@ impl Sender {
                 if self.encoder.has_parity() {
                     next = next.min(self.parity_due);
                 }
-                if !self.missing.is_empty() || !self.urgent.is_empty() {
+                if !self.missing.is_empty() || !self.urgent.is_empty() || !self.owed.is_empty() {
                     next = next.min(self.bucket.next(self.rate()));
                 }
                 if self.retention.gone().is_some() {
@@ -410,6 +333,8 @@ impl Sender {
         self.group_opened = None;
         self.urgent.clear();
         self.missing.clear();
+        self.owed.clear();
+        self.previews.clear();
         self.flow.begin_session();
         self.tail_due = None;
         self.away = false;
@@ -418,6 +343,20 @@ impl Sender {
         self.exchanges = 0;
         self.stats.received = self.stats.durable;
         self.retention.mark_all_unsent();
+    }
+
+    /// How a block is sent that is begun now.
+    fn live_level(&self) -> Level {
+        let connected = self.mode == SendMode::Live && matches!(self.link, Link::Up { .. }) && !self.away;
+        if connected { self.controller.decision().level } else { Level::Full }
+    }
+
+    /// Entries are not sent as live: they are back-filled.
+    fn owe(&mut self, range: SourceRange) {
+        match self.owed.back_mut().filter(|last| last.end() == range.first) {
+            Some(last) => last.count += range.count,
+            None => self.owed.push_back(range),
+        }
     }
 
     /// Bytes per second that everything together may take.

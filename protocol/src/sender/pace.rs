@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::packet::MAX_DATAGRAM;
-use crate::quality::Needs;
+use crate::quality::{Need, Needs};
 use crate::units::{HostNanos, PacketNumber};
 
 /// What may go at once after a pause: 8 datagrams, and what 5 ms of a fast link take.
@@ -12,10 +12,10 @@ const BURST: f64 = 8.0 * MAX_DATAGRAM as f64;
 const BURST_TIME: f64 = 0.005;
 
 /// Live datagrams are never held back; what they take beyond the rate is owed for at most this long.
-const DEBT_TIME: f64 = 0.1;
+const DEBT_TIME: f64 = 0.05;
 
-/// Repeats that a live view waits for may go on credit: 32 datagrams.
-const CREDIT: f64 = 32.0 * MAX_DATAGRAM as f64;
+/// Repeats that a live view waits for may go on credit: 16 datagrams.
+const CREDIT: f64 = 16.0 * MAX_DATAGRAM as f64;
 
 /// So much must be there before a timer fires for it: one wake-up for some datagrams.
 const BATCH: f64 = 4.0 * MAX_DATAGRAM as f64;
@@ -89,9 +89,9 @@ impl RoundTrip {
 const FLOW_SPAN: Duration = Duration::from_millis(500);
 const FLOW_FIRST: Duration = Duration::from_millis(50);
 
-/// What a preview takes of the full rate, until it was measured: spec/quality.md, section 6.
-const REDUCED: f64 = 0.45;
-const COARSE: f64 = 0.2;
+/// Bytes that a preview takes of each sample, with its share of headers: spec/quality.md, section 6.
+const REDUCED: f64 = 1.64;
+const COARSE: f64 = 0.58;
 
 /// Live packet numbers that are remembered until feedback tells of them.
 const MAX_LIVE: usize = 8_192;
@@ -102,9 +102,11 @@ pub(super) struct Flow {
     began: Option<HostNanos>,
     datagrams: u64,
     bytes: u64,
+    samples: u64,
     blocks: u64,
     datagrams_per_second: f64,
     bytes_per_second: f64,
+    samples_per_second: f64,
     block: Duration,
     /// Packet numbers of live datagrams, and how many are before them.
     live: VecDeque<u64>,
@@ -112,8 +114,8 @@ pub(super) struct Flow {
 }
 
 impl Flow {
-    /// A block was written: entries of so many bytes, headers included.
-    pub(super) fn note_block(&mut self, now: HostNanos, datagrams: u64, bytes: usize) {
+    /// A block was written: so many entries of so many bytes, headers included, with so many samples that are not silent.
+    pub(super) fn note_block(&mut self, now: HostNanos, entries: u64, bytes: usize, samples: usize) {
         let began = *self.began.get_or_insert(now);
         let span = now.since(began);
         let least = if self.bytes_per_second > 0.0 { FLOW_SPAN } else { FLOW_FIRST };
@@ -121,11 +123,14 @@ impl Flow {
             let seconds = span.as_secs_f64();
             self.datagrams_per_second = self.datagrams as f64 / seconds;
             self.bytes_per_second = self.bytes as f64 / seconds;
+            self.samples_per_second = self.samples as f64 / seconds;
             self.block = span / self.blocks.max(1).try_into().unwrap_or(u32::MAX);
-            (self.began, self.datagrams, self.bytes, self.blocks) = (Some(now), 0, 0, 0);
+            self.began = Some(now);
+            (self.datagrams, self.bytes, self.samples, self.blocks) = (0, 0, 0, 0);
         }
-        self.datagrams += datagrams;
+        self.datagrams += entries;
         self.bytes += bytes as u64;
+        self.samples += samples as u64;
         self.blocks += 1;
     }
 
@@ -152,17 +157,19 @@ impl Flow {
         self.passed = 0;
     }
 
-    pub(super) fn datagrams_per_second(&self) -> f64 {
-        self.datagrams_per_second
-    }
-
     pub(super) fn block(&self) -> Duration {
         self.block
     }
 
     pub(super) fn needs(&self) -> Needs {
-        let full = self.bytes_per_second;
-        Needs { full, reduced: full * REDUCED, coarse: full * COARSE }
+        let full = Need { bytes: self.bytes_per_second, datagrams: self.datagrams_per_second };
+        let block = self.block.as_secs_f64().max(0.001);
+        let preview = |bytes_each: f64| {
+            let bytes = (self.samples_per_second * bytes_each).min(full.bytes);
+            let datagrams = (bytes * block / MAX_DATAGRAM as f64).ceil().max(1.0) / block;
+            Need { bytes, datagrams: datagrams.min(full.datagrams) }
+        };
+        Needs { full, reduced: preview(REDUCED), coarse: preview(COARSE) }
     }
 }
 
@@ -205,6 +212,9 @@ mod tests {
     fn live_datagrams_are_counted_by_what_the_receiver_has_seen() {
         let mut flow = Flow::default();
         [3, 5, 6].into_iter().for_each(|packet| flow.note_live(PacketNumber(packet)));
-        assert_eq!((flow.live_up_to(PacketNumber(2)), flow.live_up_to(PacketNumber(5)), flow.live_up_to(PacketNumber(9))), (0, 2, 3));
+        assert_eq!(
+            (flow.live_up_to(PacketNumber(2)), flow.live_up_to(PacketNumber(5)), flow.live_up_to(PacketNumber(9))),
+            (0, 2, 3)
+        );
     }
 }

@@ -28,7 +28,9 @@ impl Sender {
         self.encoder.close_all();
         self.encoder.forget_parities();
         if self.mode == SendMode::Live {
+            self.previews.clear();
             self.next_live = self.next_live.max(self.first_live(now));
+            self.announced = self.announced.max(self.next_live);
         }
     }
 
@@ -56,7 +58,7 @@ impl Sender {
                     self.become_finished();
                 }
             }
-            Kind::Hello | Kind::Source | Kind::Parity | Kind::Probe | Kind::Gone | Kind::Close => return None,
+            Kind::Hello | Kind::Source | Kind::Parity | Kind::Probe | Kind::Gone | Kind::Close | Kind::Preview => return None,
         }
         Some(())
     }
@@ -71,6 +73,7 @@ impl Sender {
             SendMode::Live => self.first_live(now),
             SendMode::Fast => self.retention.first(),
         };
+        self.announced = self.next_live;
         self.probe_due = now;
         self.gone_due = now;
         self.events.push_back(SenderEvent::Connected { receiver: ack.receiver });
@@ -98,7 +101,6 @@ impl Sender {
         let situation = Situation {
             live_sent: self.flow.live_up_to(feedback.highest_packet),
             round_trip: self.round_trip.smoothed(),
-            live_datagrams: self.flow.datagrams_per_second(),
             block: self.flow.block(),
             needs: self.flow.needs(),
             back_fill_waited: std::mem::take(&mut self.waited),
@@ -140,6 +142,10 @@ impl Sender {
         self.clock.add(exchange);
         self.exchanges = self.exchanges.saturating_add(1);
         if let Some(round_trip) = exchange.round_trip() {
+            if self.round_trip.smoothed().is_zero() {
+                // The receiver is told at once how eagerly to ask.
+                self.probe_due = now;
+            }
             self.round_trip.add(round_trip);
             // Follows a shorter one at once, a longer one slowly.
             let last = self.stats.round_trip;

@@ -1,7 +1,17 @@
 //! What a sender sends, most urgent first.
 
-use super::link::next_hello;
 use super::*;
+
+/// Which entries are sent again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Again {
+    /// Those that were sent in this session: what was only previewed has time.
+    Lost,
+    /// Those that were not.
+    Unsent,
+    /// All.
+    Any,
+}
 
 impl Sender {
     /// Writes the next datagram that is to be sent now into `out`; false when there is none.
@@ -30,14 +40,10 @@ impl Sender {
     }
 
     fn send_hello(&mut self, now: HostNanos, out: &mut Vec<u8>) -> bool {
-        let Link::Asking { cookie, due, pause, eager_until } = &mut self.link else { return false };
-        if now < *due {
-            return false;
-        }
-        (*due, *pause) = next_hello(now, *pause, *eager_until);
+        let Some(cookie) = self.link.next_hello(now) else { return false };
         let hello = Hello {
             versions: (VERSION, VERSION),
-            cookie: *cookie,
+            cookie,
             first: self.retention.first(),
             next: self.retention.next(),
             description: self.description.clone(),
@@ -79,12 +85,12 @@ impl Sender {
         self.unanswered = self.unanswered.or(Some(now));
         let micros = |duration: Duration| duration.as_micros().try_into().unwrap_or(u32::MAX);
         let patience = match self.mode {
-            SendMode::Live => self.controller.decision().patience,
+            SendMode::Live => self.controller.patience(self.round_trip.smoothed()),
             SendMode::Fast => Duration::ZERO,
         };
         Probe {
             sent_at: now,
-            next: self.next_live,
+            next: self.announced,
             patience_micros: micros(patience),
             round_trip_micros: micros(self.round_trip.smoothed()),
         }
@@ -93,14 +99,28 @@ impl Sender {
     }
 
     fn send_live(&mut self, now: HostNanos, out: &mut Vec<u8>) -> bool {
+        if let Some(preview) = self.previews.pop() {
+            self.stats.previews += 1;
+            return self.send_protected(now, Kind::Preview, &preview, out);
+        }
         if self.mode == SendMode::Fast && self.next_live.0 >= self.stats.received.0 + FAST_WINDOW {
             return false;
         }
-        let number = self.next_live;
-        let Some(kept) = self.retention.entry(number) else { return false };
+        let next = self.next_live;
+        if let Some(owed) = self.owed.iter().rev().find(|owed| (owed.first..owed.end()).contains(&next)) {
+            // It went out as a preview.
+            self.next_live = owed.end();
+        }
+        let Some(kept) = self.retention.entry(self.next_live) else { return false };
         kept.sent = Some(now);
         let entry = kept.entry.clone();
         self.next_live.0 += 1;
+        self.announced = self.announced.max(self.next_live);
+        self.send_protected(now, Kind::Source, &entry, out)
+    }
+
+    /// A datagram of the live path, within a group.
+    fn send_protected(&mut self, now: HostNanos, kind: Kind, payload: &[u8], out: &mut Vec<u8>) -> bool {
         if self.mode == SendMode::Live {
             self.tail_due = Some(now.after(TAIL_PROBE));
         }
@@ -111,13 +131,13 @@ impl Sender {
         if !self.encoder.has_parity() {
             self.parity_due = now.after(self.controller.decision().parity_spacing);
         }
-        let shard = self.encoder.push(&entry);
+        let shard = self.encoder.push(payload);
         if !self.encoder.has_open() {
             self.group_opened = None;
         }
-        let head = Head { shard: Some(shard), ..self.head(now, Kind::Source) };
+        let head = Head { shard: Some(shard), ..self.head(now, kind) };
         self.flow.note_live(head.packet);
-        header::write(out, head, &entry);
+        header::write(out, head, payload);
         true
     }
 
@@ -143,28 +163,34 @@ impl Sender {
     /// What was lost of late: a live view may wait for it.
     fn send_urgent(&mut self, now: HostNanos, out: &mut Vec<u8>) -> bool {
         if !self.bucket.has_credit() {
+            self.waited |= !self.urgent.is_empty();
             return false;
         }
         let mut urgent = std::mem::take(&mut self.urgent);
-        let sent = self.send_again(now, &mut urgent, out);
+        let sent = self.send_again(now, &mut urgent, Again::Lost, out);
         self.urgent = urgent;
         sent
     }
 
-    /// All else that is missing, as far as the pace allows.
+    /// All else that is missing, as far as the pace allows: what is asked for, then what was only previewed.
     fn send_back_fill(&mut self, now: HostNanos, out: &mut Vec<u8>) -> bool {
         if !self.bucket.has_room() {
-            self.waited |= !self.missing.is_empty();
+            self.waited |= !self.missing.is_empty() || !self.owed.is_empty();
             return false;
         }
         let mut missing = std::mem::take(&mut self.missing);
-        let sent = self.send_again(now, &mut missing, out);
+        let mut sent = self.send_again(now, &mut missing, Again::Any, out);
         self.missing = missing;
+        if !sent {
+            let mut owed = std::mem::take(&mut self.owed);
+            sent = self.send_again(now, &mut owed, Again::Unsent, out);
+            self.owed = owed;
+        }
         sent
     }
 
     /// Sends the first entry of `ranges` that is kept and is not under way, and takes what is before it off them.
-    fn send_again(&mut self, now: HostNanos, ranges: &mut VecDeque<SourceRange>, out: &mut Vec<u8>) -> bool {
+    fn send_again(&mut self, now: HostNanos, ranges: &mut VecDeque<SourceRange>, which: Again, out: &mut Vec<u8>) -> bool {
         let patience = self.round_trip.bound() + REPEAT_MARGIN;
         while let Some(range) = ranges.front_mut() {
             let number = range.first;
@@ -174,12 +200,18 @@ impl Sender {
                 ranges.pop_front();
             }
             let Some(kept) = self.retention.entry(number) else { continue };
-            if kept.sent.is_some_and(|sent| now.since(sent) < patience) {
+            let wanted = match which {
+                Again::Lost => kept.sent.is_some(),
+                Again::Unsent => kept.sent.is_none(),
+                Again::Any => true,
+            };
+            if !wanted || kept.sent.is_some_and(|sent| now.since(sent) < patience) {
                 continue;
             }
             let flags = if kept.sent.is_some() { FLAG_REPEAT } else { FLAG_BACKFILL };
             kept.sent = Some(now);
             let entry = kept.entry.clone();
+            self.announced = self.announced.max(SourceNumber(number.0 + 1));
             self.stats.repeats += 1;
             let head = Head { flags, ..self.head(now, Kind::Source) };
             header::write(out, head, &entry);

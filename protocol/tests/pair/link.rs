@@ -71,7 +71,8 @@ impl Default for Weather {
 /// One direction.
 #[derive(Debug)]
 pub struct Link {
-    weather: Weather,
+    /// May be changed while it runs.
+    pub weather: Weather,
     random: Random,
     burst_until: HostNanos,
     next_burst: HostNanos,
@@ -119,9 +120,9 @@ impl Link {
             leaves = HostNanos(leaves.0 + (datagram.len() as f64 / rate * 1.0e9) as u64);
             self.busy_until = leaves;
         }
-        let regular = weather.regular_bursts.is_some_and(|(every, length)| {
-            Duration::from_nanos((now.0 + self.phase) % every.as_nanos() as u64) < length
-        });
+        let regular = weather
+            .regular_bursts
+            .is_some_and(|(every, length)| Duration::from_nanos((now.0 + self.phase) % every.as_nanos() as u64) < length);
         if outage || regular || now < self.burst_until || self.random.happens(weather.loss) {
             self.lost += 1;
             return;
