@@ -7,6 +7,7 @@ use bytemuck::{Pod, Zeroable};
 
 use crate::le::{self, F64, U32, U64};
 use crate::packet::hello::{Description, read_description, write_description};
+use crate::quality::Level;
 use crate::units::HostNanos;
 
 /// What each side sends first. The last byte is the version.
@@ -84,6 +85,20 @@ pub enum Frame {
         /// The entry; see [`record::records`](crate::record::records).
         entry: Vec<u8>,
     },
+    /// A preview of entries that come later, as it arrived, each at most once: their records, with samples in fewer bits. What it
+    /// holds comes again, exact, as [`Entry`](Self::Entry).
+    Preview {
+        /// The take.
+        key: u32,
+        /// How it came: live or repaired.
+        arrival: Arrival,
+        /// How it was sent: 0.7 or 0.3.
+        level: Level,
+        /// When it came, on the receiver's clock.
+        arrived: HostNanos,
+        /// Eight bytes, then records; see [`record::records`](crate::record::records).
+        preview: Vec<u8>,
+    },
     /// How the stream fares.
     Health {
         /// The take.
@@ -102,6 +117,7 @@ const STREAM_UP: u32 = 1;
 const ENTRY: u32 = 2;
 const HEALTH: u32 = 3;
 const STREAM_DOWN: u32 = 4;
+const PREVIEW: u32 = 5;
 
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
@@ -116,7 +132,9 @@ struct FrameWire {
 struct EntryWire {
     arrived: U64,
     arrival: u8,
-    reserved: [u8; 7],
+    /// Tenths of the level, in a preview; otherwise 0.
+    level: u8,
+    reserved: [u8; 6],
 }
 
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -151,6 +169,7 @@ impl Frame {
         let (kind, key) = match self {
             Self::StreamUp { key, .. } => (STREAM_UP, *key),
             Self::Entry { key, .. } => (ENTRY, *key),
+            Self::Preview { key, .. } => (PREVIEW, *key),
             Self::Health { key, .. } => (HEALTH, *key),
             Self::StreamDown { key } => (STREAM_DOWN, *key),
         };
@@ -158,9 +177,15 @@ impl Frame {
         match self {
             Self::StreamUp { description, .. } => write_description(out, description, MAX_FRAME),
             Self::Entry { arrival, arrived, entry, .. } => {
-                let wire = EntryWire { arrived: arrived.0.into(), arrival: *arrival as u8, reserved: [0; 7] };
+                let wire = EntryWire { arrived: arrived.0.into(), arrival: *arrival as u8, level: 0, reserved: [0; 6] };
                 out.extend_from_slice(bytemuck::bytes_of(&wire));
                 out.extend_from_slice(entry);
+            }
+            Self::Preview { arrival, level, arrived, preview, .. } => {
+                let wire =
+                    EntryWire { arrived: arrived.0.into(), arrival: *arrival as u8, level: level.tenths(), reserved: [0; 6] };
+                out.extend_from_slice(bytemuck::bytes_of(&wire));
+                out.extend_from_slice(preview);
             }
             Self::Health { health: h, .. } => {
                 let shares = [h.loss, h.residual_loss, h.bits_per_second, h.jitter_ms, h.latency_ms, h.level, h.durable_lag];
@@ -235,6 +260,16 @@ fn read_frame(kind: u32, key: u32, body: &[u8]) -> Result<Option<Frame>, TapErro
                 entry: entry.to_vec(),
             }
         }
+        PREVIEW => {
+            let (wire, preview) = le::split::<EntryWire>(body).ok_or(TapError::Invalid)?;
+            Frame::Preview {
+                key,
+                arrival: Arrival::from_wire(wire.arrival).ok_or(TapError::Invalid)?,
+                level: Level::from_tenths(wire.level).ok_or(TapError::Invalid)?,
+                arrived: HostNanos(wire.arrived.value()),
+                preview: preview.to_vec(),
+            }
+        }
         HEALTH => {
             let (wire, _) = le::split::<HealthWire>(body).ok_or(TapError::Invalid)?;
             let [loss, residual_loss, bits_per_second, jitter_ms, latency_ms, level, durable_lag] = wire.shares.map(F64::value);
@@ -282,6 +317,7 @@ mod tests {
         let frames = [
             Frame::StreamUp { key: 1, description },
             Frame::Entry { key: 1, arrival: Arrival::Repaired, arrived: HostNanos(9), entry: vec![1, 2, 3] },
+            Frame::Preview { key: 1, arrival: Arrival::Live, level: Level::Coarse, arrived: HostNanos(10), preview: vec![4] },
             Frame::Health { key: 1, health: Health { loss: 0.05, owed: 3, ..Health::default() } },
             Frame::StreamDown { key: 1 },
         ];

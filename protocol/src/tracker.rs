@@ -107,6 +107,27 @@ impl Tracker {
         })
     }
 
+    /// The last `count` runs, at most, of what is missing below `limit`, lowest first.
+    pub fn missing_last(&self, limit: SourceNumber, count: usize) -> Vec<SourceRange> {
+        let limit = limit.0.min(self.end);
+        let runs = || self.runs.range(..limit).rev();
+        let ends = std::iter::once(limit).chain(runs().map(|(first, _)| *first));
+        let firsts = runs().map(|(_, end)| *end).chain(std::iter::once(self.complete));
+        let holes = ends.zip(firsts).filter(|(end, first)| first < end);
+        let range = |(end, first): (u64, u64)| SourceRange { first: SourceNumber(first), count: end - first };
+        let mut last: Vec<SourceRange> = holes.take(count).map(range).collect();
+        last.reverse();
+        last
+    }
+
+    /// The entry after the highest that is missing; `None` when none is.
+    pub fn missing_end(&self) -> Option<SourceNumber> {
+        match self.runs.last_key_value() {
+            Some((first, end)) if *end == self.end => Some(SourceNumber(*first)),
+            _ => Some(SourceNumber(self.end)).filter(|end| end.0 > self.complete),
+        }
+    }
+
     /// How many entries are known to exist and are missing.
     pub fn missing_count(&self) -> u64 {
         self.end - self.complete - self.runs.iter().map(|(first, end)| end - first).sum::<u64>()
@@ -172,6 +193,11 @@ mod tests {
                 let missing: Vec<u64> = tracker.missing(SourceNumber(u64::MAX)).flat_map(|run| run.first.0..run.end().0).collect();
                 let expected: Vec<u64> = (0..end).filter(|n| !plain.contains(n)).collect();
                 prop_assert_eq!(tracker.missing_count(), expected.len() as u64);
+                prop_assert_eq!(tracker.missing_end().map(|end| end.0), expected.last().map(|last| last + 1));
+                for limit in [0, 7, 30, 100] {
+                    let below: Vec<_> = tracker.missing(SourceNumber(limit)).collect();
+                    prop_assert_eq!(tracker.missing_last(SourceNumber(limit), 3), &below[below.len().saturating_sub(3)..]);
+                }
                 prop_assert_eq!(missing, expected);
                 for n in 0..70 {
                     prop_assert_eq!(tracker.contains(SourceNumber(n)), plain.contains(&n));

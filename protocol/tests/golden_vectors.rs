@@ -11,10 +11,11 @@ use send_learn_protocol::packet::header::{self, FLAG_REPEAT};
 use send_learn_protocol::packet::hello::{Description, Hello, HelloAck, PropertyKey, Refusal};
 use send_learn_protocol::packet::probe::{Probe, ProbeReply};
 use send_learn_protocol::packet::{Head, Kind, Shard};
+use send_learn_protocol::quality::Level;
 use send_learn_protocol::record::pack::Packer;
 use send_learn_protocol::record::{
     Automation, Block, ClockEstimate, End, EndReason, Gap, GapReason, Marker, MarkerKind, MidiEvent, MidiKind, Parameter, Property,
-    Record, Transport, TransportFlags, records,
+    Record, Transport, TransportFlags, preview_of, records,
 };
 use send_learn_protocol::tap::{self, Arrival, Frame, FrameReader, Health};
 use send_learn_protocol::units::{
@@ -158,6 +159,7 @@ fn every_vector_of_the_folder_is_written_as_it_stands_and_reads_back() {
     handshake(&mut vectors);
     session_messages(&mut vectors);
     sources_and_parity(&mut vectors);
+    previews(&mut vectors);
     tap_frames(&mut vectors);
     let files: BTreeSet<String> =
         std::fs::read_dir(folder()).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
@@ -189,17 +191,24 @@ fn session_messages(vectors: &mut Vectors) {
         durable: SourceNumber(20),
         highest_packet: PacketNumber(55),
         datagrams: 50,
+        bytes: 48_000,
+        lost: 6,
+        bursts: 2,
         delivered: 36,
         repaired: 2,
-        resent: 1,
-        duplicates: 3,
-        jitter_micros: 250,
+        previews: 4,
+        resent: 3,
+        backfilled: 1,
+        duplicates: 5,
         sent_at: HostNanos(77),
+        jitter_micros: 250,
+        queue_micros: 1_500,
+        longest_burst: 4,
         missing: vec![SourceRange { first: SourceNumber(30), count: 2 }, SourceRange { first: SourceNumber(35), count: 1 }],
     };
     feedback.write(&mut payload);
     vectors.check_message("feedback", Kind::Feedback, &feedback, &payload, |bytes| Feedback::read(bytes).unwrap());
-    let probe = Probe { sent_at: HostNanos(1_000), next: SourceNumber(40) };
+    let probe = Probe { sent_at: HostNanos(1_000), next: SourceNumber(40), patience_micros: 60_000, round_trip_micros: 2_000 };
     probe.write(&mut payload);
     vectors.check_message("probe", Kind::Probe, &probe, &payload, |bytes| Probe::read(bytes).unwrap());
     let reply = ProbeReply { echo: HostNanos(1_000), received_at: HostNanos(2_000), sent_at: HostNanos(2_100) };
@@ -248,7 +257,7 @@ fn sources_and_parity(vectors: &mut Vectors) {
             assert_eq!(records(payload).map(Result::unwrap).collect::<Vec<_>>(), every_record());
         }
         if index == 0 {
-            let head = Head { flags: FLAG_REPEAT, shard: None, ..head };
+            let head = Head { flags: FLAG_REPEAT, shard: None, sent_micros: 90_000, ..head };
             header::write(&mut datagram, head, &entry);
             let golden = vectors.check("source-repeat", &datagram);
             assert_eq!(header::read(&golden).unwrap(), (head, &entry[..]));
@@ -264,10 +273,40 @@ fn sources_and_parity(vectors: &mut Vectors) {
     assert!(encoder.pop().is_none());
 }
 
+/// Two channels of a chord, 65 frames: an odd number, which half the rate rounds up.
+fn chord() -> Vec<f32> {
+    (0..130).map(|n| (f64::from(n / 2) * 0.05 * f64::from(n % 2 + 1)).sin() as f32 * 0.7).collect()
+}
+
+fn previews(vectors: &mut Vectors) {
+    for (name, level, tolerance) in [("preview-0.7", Level::Reduced, 0.001), ("preview-0.3", Level::Coarse, 0.02)] {
+        let mut packer = Packer::of_previews(level, 300);
+        packer.push_audio(SamplePosition(64), 2, &chord());
+        packer.push(&every_record()[1]);
+        packer.flush();
+        let preview = packer.pop().unwrap();
+        assert_eq!(preview_of(&preview), Some((level, 300)));
+        let shard = Some(Shard { group: 7, index: 1, sources: 6, parities: 1 });
+        let head = Head { shard, ..Head::new(Kind::Preview, SESSION, PacketNumber(30)) };
+        let mut datagram = Vec::new();
+        header::write(&mut datagram, head, &preview);
+        let golden = vectors.check(name, &datagram);
+        let (read_head, payload) = header::read(&golden).unwrap();
+        assert_eq!(read_head, head);
+        let read: Vec<Record<'_>> = records(payload).map(Result::unwrap).collect();
+        assert_eq!(read[1], every_record()[1], "all but samples is whole");
+        let Record::Audio(fragment) = &read[0] else { panic!("audio comes first") };
+        let mut samples = Vec::new();
+        fragment.decode(&mut samples).unwrap();
+        assert!(samples.len() == 130 && samples.iter().zip(chord()).all(|(heard, played)| (heard - played).abs() < tolerance));
+    }
+}
+
 fn tap_frames(vectors: &mut Vectors) {
     let frames = [
         Frame::StreamUp { key: 1, description: description() },
         Frame::Entry { key: 1, arrival: Arrival::Repaired, arrived: HostNanos(5), entry: vec![0; 8] },
+        Frame::Preview { key: 1, arrival: Arrival::Live, level: Level::Reduced, arrived: HostNanos(6), preview: vec![0; 8] },
         Frame::Health {
             key: 1,
             health: Health { loss: 0.05, level: 1.0, bits_per_second: 3.0e6, repaired: 7, ..Health::default() },
@@ -327,5 +366,5 @@ fn the_repeat_vector_holds_the_entry_of_the_source_vector() {
     let ((source_head, source_entry), (repeat_head, repeat_entry)) =
         (header::read(&source).unwrap(), header::read(&repeat).unwrap());
     assert_eq!(repeat_entry, source_entry, "an entry has the same bytes however often it is sent");
-    assert_eq!(repeat_head, Head { flags: FLAG_REPEAT, shard: None, ..source_head });
+    assert_eq!(repeat_head, Head { flags: FLAG_REPEAT, shard: None, sent_micros: 90_000, ..source_head });
 }

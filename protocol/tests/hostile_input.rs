@@ -15,7 +15,7 @@ use send_learn_protocol::packet::{Head, Kind, Shard};
 use send_learn_protocol::receiver::ReceiverEvent;
 use send_learn_protocol::units::{HostNanos, PacketNumber, SessionId, SourceNumber};
 
-const KINDS: [Kind; 12] = [
+const KINDS: [Kind; 13] = [
     Kind::Hello,
     Kind::Retry,
     Kind::HelloAck,
@@ -28,6 +28,7 @@ const KINDS: [Kind; 12] = [
     Kind::Gone,
     Kind::Close,
     Kind::CloseAck,
+    Kind::Preview,
 ];
 
 /// A datagram with a valid header and checksum, and anything as its payload.

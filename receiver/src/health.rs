@@ -54,8 +54,10 @@ impl Meter {
         let seconds = now.since(then).as_secs_f64().max(0.001);
         let delta = |of: fn(&SessionStats) -> u64| of(stats).saturating_sub(of(&before)) as f64;
         let packets = delta(|stats| stats.highest_packet.0);
-        let late = delta(|stats| stats.resent);
-        let entries = delta(|stats| stats.delivered) + delta(|stats| stats.repaired) + late;
+        // What was previewed is back-filled, and not late.
+        let late =
+            delta(|stats| stats.resent) - if stats.previews > before.previews { delta(|stats| stats.backfilled) } else { 0.0 };
+        let entries = delta(|stats| stats.delivered) + delta(|stats| stats.repaired) + delta(|stats| stats.resent);
         let lag = stats.received.0.saturating_sub(stats.durable.0) as f64;
         Health {
             loss: share(packets - delta(|stats| stats.datagrams), packets),
@@ -63,7 +65,7 @@ impl Meter {
             bits_per_second: delta(|stats| stats.bytes) * 8.0 / seconds,
             jitter_ms: stats.jitter.as_secs_f64() * 1_000.0,
             latency_ms: self.latency.map_or(f64::NAN, |latency| latency.as_secs_f64() * 1_000.0),
-            level: 1.0,
+            level: stats.level.value(),
             durable_lag: if entries > 0.0 { lag * seconds / entries } else { 0.0 },
             repaired: stats.repaired,
             resent: stats.resent,

@@ -322,6 +322,11 @@ impl Server {
                     stream.meter.note_entry(arrival, now, &entry);
                     self.tap.entry(stream.key, arrival, now, &entry);
                 }
+                ReceiverEvent::Preview { session, level, arrival, preview } => {
+                    let Some((_, stream)) = stream_of(&self.sessions, &mut self.streams, session) else { continue };
+                    stream.meter.note_entry(arrival, now, &preview);
+                    self.tap.preview(stream.key, arrival, level, now, &preview);
+                }
                 ReceiverEvent::Gone { session, gone } => {
                     if let Some(&take) = self.sessions.get(&session) {
                         tracing::error!(%take, first = gone.range.first.0, count = gone.range.count, reason = ?gone.reason,

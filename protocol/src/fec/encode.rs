@@ -6,18 +6,23 @@ use super::{MAX_PARITIES, MAX_SOURCES, code, shard_of};
 use crate::packet::Shard;
 use crate::packet::header::NO_GROUP;
 
-/// How groups are built. A change holds from the next group on.
+/// How groups are built. A change holds for the groups that are opened next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// Sources per group, k, 1 to 16.
     pub sources: u8,
     /// Parities per group, m, 0 to 8; 0 sends none.
     pub parities: u8,
-    /// Groups that are filled in turn, so that a burst of `depth * m` losses is still repaired.
+    /// Groups that are opened together and filled in turn, so that a burst of `depth * m` losses is still repaired.
     pub depth: u8,
 }
 
 impl Plan {
+    /// Datagrams that are sent for each source, parities included: 1.25 for 2 parities of 8 sources.
+    pub fn overhead(&self) -> f64 {
+        1.0 + f64::from(self.parities) / f64::from(self.sources.max(1))
+    }
+
     fn clamped(self) -> Self {
         Self {
             sources: self.sources.clamp(1, MAX_SOURCES),
@@ -70,12 +75,10 @@ impl Encoder {
 
     /// Gives `entry` its place. The group that becomes full by it is closed.
     pub fn push(&mut self, entry: &[u8]) -> Shard {
-        if self.open.len() < usize::from(self.plan.depth) {
-            let number = self.next_group;
-            self.next_group = (number + 1) % NO_GROUP;
-            self.open.push_front(Group { number, plan: self.plan, shards: Vec::with_capacity(usize::from(self.plan.sources)) });
+        if self.open.is_empty() {
+            (0..self.plan.depth).for_each(|_| self.open_group());
         }
-        let mut group = self.open.pop_front().expect("a group was just opened, or some were open");
+        let mut group = self.open.pop_front().expect("groups were just opened, or some were open");
         let shard = Shard {
             group: group.number,
             index: group.shards.len() as u8,
@@ -98,7 +101,7 @@ impl Encoder {
         }
     }
 
-    /// Whether a group holds entries that no parity protects yet.
+    /// Whether groups are open: entries in them are not protected by parity yet.
     pub fn has_open(&self) -> bool {
         !self.open.is_empty()
     }
@@ -108,9 +111,20 @@ impl Encoder {
         self.parities.pop_front()
     }
 
+    /// Drops the parities that were not taken: it is too late for them.
+    pub fn forget_parities(&mut self) {
+        self.parities.clear();
+    }
+
     /// Whether parities wait to be taken.
     pub fn has_parity(&self) -> bool {
         !self.parities.is_empty()
+    }
+
+    fn open_group(&mut self) {
+        let number = self.next_group;
+        self.next_group = (number + 1) % NO_GROUP;
+        self.open.push_back(Group { number, plan: self.plan, shards: Vec::with_capacity(usize::from(self.plan.sources)) });
     }
 
     fn close(&mut self, group: Group) {

@@ -31,7 +31,7 @@ struct RangeWire {
 
 const _: () = assert!(size_of::<RangeWire>() == 16);
 
-/// The receiver's account of a session. Counters run from the session's begin and never go back.
+/// The receiver's account of a session. Counters run from the session's begin; only `lost` can go back, by what came late.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Feedback {
     /// The entry after the highest that arrived or is known to exist.
@@ -44,19 +44,34 @@ pub struct Feedback {
     pub highest_packet: PacketNumber,
     /// Datagrams of this session that arrived whole, of any kind, duplicates not counted.
     pub datagrams: u64,
-    /// Source datagrams that came as first transmissions, without any repair.
+    /// Bytes of UDP payload in them.
+    pub bytes: u64,
+    /// Datagrams that were given up as lost, before any repair; those of outages left out. What comes later after all is taken
+    /// off again: late is not lost.
+    pub lost: u64,
+    /// Runs of datagrams in `lost`: `lost / bursts` is the mean length of a burst.
+    pub bursts: u64,
+    /// Entries that came by their first transmission, without any repair.
     pub delivered: u64,
     /// Entries rebuilt from parity.
     pub repaired: u64,
+    /// Previews that came or were rebuilt from parity.
+    pub previews: u64,
     /// Entries that came as repeats or back-fill.
     pub resent: u64,
+    /// Of these, those that came as back-fill.
+    pub backfilled: u64,
     /// Datagrams that came twice.
     pub duplicates: u64,
-    /// Interarrival jitter as in RFC 3550, section 6.4.1, in microseconds.
-    pub jitter_micros: u32,
     /// The receiver's clock when this was sent.
     pub sent_at: HostNanos,
-    /// Entries that are missing and that parity cannot be expected to bring, lowest first; at most [`MAX_RANGES`].
+    /// Interarrival jitter as in RFC 3550, section 6.4.1, in microseconds.
+    pub jitter_micros: u32,
+    /// One-way delay of late above the least of the last 10 to 20 s, in microseconds: how long a queue has become.
+    pub queue_micros: u32,
+    /// Datagrams in the longest burst of the last 5 to 10 s.
+    pub longest_burst: u16,
+    /// Entries that are missing and that are worth a repeat, lowest first; at most [`MAX_RANGES`].
     pub missing: Vec<SourceRange>,
 }
 
@@ -68,20 +83,27 @@ struct FeedbackWire {
     durable: U64,
     highest_packet: U64,
     datagrams: U64,
+    bytes: U64,
+    lost: U64,
+    bursts: U64,
     delivered: U64,
     repaired: U64,
+    previews: U64,
     resent: U64,
+    backfilled: U64,
     duplicates: U64,
     sent_at: U64,
     jitter_micros: U32,
+    queue_micros: U32,
+    longest_burst: U16,
     ranges: U16,
-    reserved: U16,
+    reserved: U32,
 }
 
-const _: () = assert!(size_of::<FeedbackWire>() == 88);
+const _: () = assert!(size_of::<FeedbackWire>() == 136);
 
-/// The most missing ranges that one feedback names; later ones follow when these are filled.
-pub const MAX_RANGES: usize = 64;
+/// The most missing ranges that one feedback names: of more, half are the lowest and half the highest.
+pub const MAX_RANGES: usize = 60;
 
 const _: () = assert!(size_of::<FeedbackWire>() + MAX_RANGES * size_of::<RangeWire>() <= MAX_PAYLOAD);
 
@@ -96,12 +118,19 @@ impl Feedback {
             durable: self.durable.0.into(),
             highest_packet: self.highest_packet.0.into(),
             datagrams: self.datagrams.into(),
+            bytes: self.bytes.into(),
+            lost: self.lost.into(),
+            bursts: self.bursts.into(),
             delivered: self.delivered.into(),
             repaired: self.repaired.into(),
+            previews: self.previews.into(),
             resent: self.resent.into(),
+            backfilled: self.backfilled.into(),
             duplicates: self.duplicates.into(),
             sent_at: self.sent_at.0.into(),
             jitter_micros: self.jitter_micros.into(),
+            queue_micros: self.queue_micros.into(),
+            longest_burst: self.longest_burst.into(),
             ranges: (ranges.len() as u16).into(),
             reserved: 0.into(),
         }));
@@ -139,12 +168,19 @@ impl Feedback {
             durable: SourceNumber(wire.durable.value()),
             highest_packet: PacketNumber(wire.highest_packet.value()),
             datagrams: wire.datagrams.value(),
+            bytes: wire.bytes.value(),
+            lost: wire.lost.value(),
+            bursts: wire.bursts.value(),
             delivered: wire.delivered.value(),
             repaired: wire.repaired.value(),
+            previews: wire.previews.value(),
             resent: wire.resent.value(),
+            backfilled: wire.backfilled.value(),
             duplicates: wire.duplicates.value(),
-            jitter_micros: wire.jitter_micros.value(),
             sent_at: HostNanos(wire.sent_at.value()),
+            jitter_micros: wire.jitter_micros.value(),
+            queue_micros: wire.queue_micros.value(),
+            longest_burst: wire.longest_burst.value(),
             missing,
         })
     }
@@ -162,12 +198,19 @@ mod tests {
             durable: SourceNumber(10),
             highest_packet: PacketNumber(44),
             datagrams: 40,
+            bytes: 12,
+            lost: 13,
+            bursts: 14,
             delivered: 5,
             repaired: 6,
+            previews: 15,
             resent: 7,
+            backfilled: 3,
             duplicates: 8,
-            jitter_micros: 9,
             sent_at: HostNanos(11),
+            jitter_micros: 9,
+            queue_micros: 16,
+            longest_burst: 17,
             missing: vec![SourceRange { first: SourceNumber(20), count: 3 }, SourceRange { first: SourceNumber(25), count: 1 }],
         };
         let mut payload = Vec::new();

@@ -7,13 +7,17 @@ use super::PacketError;
 use crate::le::{self, U64};
 use crate::units::{HostNanos, SourceNumber};
 
-/// The sender is alive, says how far its log goes, and asks for the receiver's time. As long as its reply.
+/// The sender is alive, says how far its log goes and how eagerly to ask, and asks for the receiver's time. As long as its reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Probe {
     /// The sender's clock when this was sent (t1).
     pub sent_at: HostNanos,
-    /// The entry after the last that has been sent at least once.
+    /// The entry after the last that has been sent at least once, or is owed.
     pub next: SourceNumber,
+    /// For how long a hole is to be known before it is named, in microseconds: what parity is given.
+    pub patience_micros: u32,
+    /// The round trip as the sender knows it, in microseconds: there is no use in naming a hole more often. 0: unknown.
+    pub round_trip_micros: u32,
 }
 
 /// The answer to a probe.
@@ -48,7 +52,8 @@ fn read_fields(payload: &[u8]) -> Result<[u64; 3], PacketError> {
 impl Probe {
     /// Writes the payload.
     pub fn write(&self, out: &mut Vec<u8>) {
-        write_fields(out, [self.sent_at.0, self.next.0, 0]);
+        let hints = u64::from(self.patience_micros) | u64::from(self.round_trip_micros) << 32;
+        write_fields(out, [self.sent_at.0, self.next.0, hints]);
     }
 
     /// Reads the payload.
@@ -56,8 +61,13 @@ impl Probe {
     /// # Errors
     /// [`PacketError::Short`] when bytes are missing.
     pub fn read(payload: &[u8]) -> Result<Self, PacketError> {
-        let [sent_at, next, _] = read_fields(payload)?;
-        Ok(Self { sent_at: HostNanos(sent_at), next: SourceNumber(next) })
+        let [sent_at, next, hints] = read_fields(payload)?;
+        Ok(Self {
+            sent_at: HostNanos(sent_at),
+            next: SourceNumber(next),
+            patience_micros: hints as u32,
+            round_trip_micros: (hints >> 32) as u32,
+        })
     }
 }
 
@@ -84,7 +94,7 @@ mod tests {
     #[test]
     fn probe_and_reply_read_back_and_are_of_one_length() {
         let (mut question, mut answer) = (Vec::new(), Vec::new());
-        let probe = Probe { sent_at: HostNanos(1), next: SourceNumber(2) };
+        let probe = Probe { sent_at: HostNanos(1), next: SourceNumber(2), patience_micros: 3, round_trip_micros: 4 };
         probe.write(&mut question);
         assert_eq!(Probe::read(&question), Ok(probe));
         let reply = ProbeReply { echo: HostNanos(1), received_at: HostNanos(2), sent_at: HostNanos(3) };

@@ -8,7 +8,10 @@
 //! drain [`poll_transmit`](Receiver::poll_transmit) and [`poll_event`](Receiver::poll_event) until `None`, then wait for the
 //! socket or until [`poll_timeout`](Receiver::poll_timeout). Time is a parameter, nanoseconds of any monotonic clock.
 
+mod delay;
+mod losses;
 mod session;
+mod stats;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -22,11 +25,12 @@ use crate::packet::header::{self, VERSION};
 use crate::packet::hello::{Description, Hello, HelloAck, Refusal};
 use crate::packet::probe::Probe;
 use crate::packet::{Head, Kind};
+use crate::quality::Level;
 use crate::tap::Arrival;
 use crate::tracker::Tracker;
 use crate::units::{HostNanos, PacketNumber, ReceiverId, SessionId, SourceNumber};
 use session::Session;
-pub use session::SessionStats;
+pub use stats::SessionStats;
 
 /// What a receiver may use, and who it is.
 #[derive(Clone)]
@@ -77,6 +81,17 @@ pub enum ReceiverEvent {
         arrival: Arrival,
         /// Its bytes.
         entry: Arc<[u8]>,
+    },
+    /// A preview arrived: for a live view alone, never for the recording. Each once in a session, in any order.
+    Preview {
+        /// Its session.
+        session: SessionId,
+        /// How it was sent.
+        level: Level,
+        /// How it came: live or repaired.
+        arrival: Arrival,
+        /// Its bytes, built like an entry's: see [`preview_of`](crate::record::preview_of).
+        preview: Arc<[u8]>,
     },
     /// The sender no longer has some entries. They count as complete.
     Gone {
@@ -143,7 +158,7 @@ impl Receiver {
         };
         let understood = match head.kind {
             Kind::Hello => self.on_hello(now, from, head.session, payload),
-            Kind::Source | Kind::Parity | Kind::Probe | Kind::Gone | Kind::Close => {
+            Kind::Source | Kind::Preview | Kind::Parity | Kind::Probe | Kind::Gone | Kind::Close => {
                 self.on_session_datagram(now, from, head, payload, datagram.len())
             }
             Kind::Retry | Kind::HelloAck | Kind::Refuse | Kind::Feedback | Kind::ProbeReply | Kind::CloseAck => None,
@@ -203,12 +218,13 @@ impl Receiver {
         if session.peer != from || !session.accepted {
             return None;
         }
-        if !session.note_packet(now, head.packet, len) {
+        if !session.note_packet(now, &head, len) {
             return Some(());
         }
         let id = head.session;
         match head.kind {
             Kind::Source => session.on_source(now, &head, payload)?,
+            Kind::Preview => session.on_preview(now, &head, payload)?,
             Kind::Parity => session.on_parity(now, &head, payload)?,
             Kind::Probe => session.on_probe(now, Probe::read(payload).ok()?),
             Kind::Gone => session.on_gone(Gone::read(payload).ok()?),

@@ -1,71 +1,36 @@
-//! One session of the receiver: what came, what lacks, and when the sender is told.
+//! One session of the receiver: what came and what lacks.
+
+mod feedback;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{ReceiverEvent, SILENCE};
+use super::delay::Delay;
+use super::losses::Losses;
+use super::{ReceiverEvent, SILENCE, SessionStats};
 use crate::fec::Repair;
 use crate::packet::close::{Gone, GoneReason};
-use crate::packet::feedback::{Feedback, MAX_RANGES, SourceRange};
+use crate::packet::feedback::SourceRange;
 use crate::packet::header::{self, FLAG_BACKFILL, FLAG_REPEAT};
 use crate::packet::probe::{Probe, ProbeReply};
 use crate::packet::{Head, Kind};
-use crate::record::{MAX_ENTRY, source_number};
+use crate::quality::Level;
+use crate::record::{MAX_ENTRY, is_entry, preview_of, source_number};
 use crate::replay::ReplayWindow;
 use crate::tap::Arrival;
 use crate::tracker::Tracker;
 use crate::units::{HostNanos, PacketNumber, SessionId, SourceNumber, TakeId};
 
-/// Feedback goes out this often while something changes, and when nothing does.
+/// Feedback goes out this often while something changes.
 const FEEDBACK_BUSY: Duration = Duration::from_millis(50);
-const FEEDBACK_IDLE: Duration = Duration::from_millis(500);
 
-/// Feedback goes out at once after this many datagrams.
-const FEEDBACK_DATAGRAMS: u64 = 16;
+/// For how long a hole is known before it is named, until the sender's probe has said how long: what parity needs.
+const FIRST_PATIENCE: Duration = Duration::from_millis(60);
 
-/// A hole is reported when it has been known for this long, which gives parity its chance ...
-const REPAIR_TIME: Duration = Duration::from_millis(60);
-
-/// ... or when this many later entries exist, by which its group and two more are over.
-const REPAIR_ENTRIES: u64 = 48;
-
-/// How fine the age of holes is known.
-const AGE_STEP: Duration = Duration::from_millis(5);
-
-/// Counters and watermarks of a session. Counters run from its begin.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct SessionStats {
-    /// Entries below this have arrived in part, or are known to exist.
-    pub received: SourceNumber,
-    /// Entries below this have all arrived.
-    pub complete: SourceNumber,
-    /// Entries below this are durable.
-    pub durable: SourceNumber,
-    /// The highest packet number that arrived.
-    pub highest_packet: PacketNumber,
-    /// Datagrams that arrived, duplicates not counted.
-    pub datagrams: u64,
-    /// Bytes of UDP payload that arrived.
-    pub bytes: u64,
-    /// Entries that came by their first transmission.
-    pub delivered: u64,
-    /// Entries rebuilt from parity.
-    pub repaired: u64,
-    /// Entries that came as repeats or back-fill.
-    pub resent: u64,
-    /// Datagrams that came twice.
-    pub duplicates: u64,
-    /// Datagrams that contradict themselves.
-    pub rejected: u64,
-    /// Interarrival jitter of probes (RFC 3550, section 6.4.1).
-    pub jitter: Duration,
-    /// Entries that are known to exist and are missing.
-    pub missing: u64,
-    /// When the sender was last heard.
-    pub last_heard: HostNanos,
-}
+/// Whatever the sender says, a hole is named after this.
+const LONGEST_PATIENCE: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
 pub(super) struct Session {
@@ -80,15 +45,23 @@ pub(super) struct Session {
     announced: SourceNumber,
     repair: Repair,
     window: ReplayWindow,
+    /// Numbers of the previews that came.
+    preview_window: ReplayWindow,
+    losses: Losses,
+    delay: Delay,
     /// The end of what was known, at times in the past, oldest first.
     ages: VecDeque<(HostNanos, SourceNumber)>,
-    /// Holes below this are old enough to be reported.
+    /// Holes below this are old enough to be named.
     old: SourceNumber,
+    /// What the sender wants: how long holes wait, and its round trip.
+    patience: Duration,
+    round_trip: Duration,
+    reask_until: HostNanos,
     reply: Option<ProbeReply>,
     feedback_due: HostNanos,
+    feedback_last: HostNanos,
     changed: bool,
     since_feedback: u64,
-    last_transit: Option<i64>,
     ready: VecDeque<Ready>,
     payload: Vec<u8>,
 }
@@ -96,6 +69,7 @@ pub(super) struct Session {
 #[derive(Debug)]
 enum Ready {
     Entry(SourceNumber, Arrival, Arc<[u8]>),
+    Preview(Level, Arrival, Arc<[u8]>),
     Gone(Gone),
 }
 
@@ -111,13 +85,19 @@ impl Session {
             announced,
             repair: Repair::default(),
             window: ReplayWindow::default(),
+            preview_window: ReplayWindow::default(),
+            losses: Losses::default(),
+            delay: Delay::default(),
             ages: VecDeque::new(),
             old: SourceNumber(0),
+            patience: FIRST_PATIENCE,
+            round_trip: Duration::ZERO,
+            reask_until: HostNanos(0),
             reply: None,
             feedback_due: now,
+            feedback_last: HostNanos(0),
             changed: false,
             since_feedback: 0,
-            last_transit: None,
             ready: VecDeque::new(),
             payload: Vec::new(),
         }
@@ -139,21 +119,26 @@ impl Session {
     }
 
     /// Counts a datagram; false if it came before.
-    pub(super) fn note_packet(&mut self, now: HostNanos, packet: PacketNumber, len: usize) -> bool {
+    pub(super) fn note_packet(&mut self, now: HostNanos, head: &Head, len: usize) -> bool {
         self.stats.last_heard = now;
-        if !self.window.insert(packet) {
+        if !self.window.insert(head.packet) {
             self.stats.duplicates += 1;
             return false;
         }
+        self.losses.note(now, head.packet);
+        self.delay.note(now, head.sent_micros);
         self.stats.datagrams += 1;
         self.stats.bytes += len as u64;
-        self.stats.highest_packet = self.stats.highest_packet.max(packet);
+        self.stats.highest_packet = self.stats.highest_packet.max(head.packet);
+        self.stats.lost = self.losses.lost();
+        self.stats.jitter = self.delay.jitter();
+        self.stats.queue = self.delay.queue();
         self.since_feedback += 1;
         true
     }
 
     pub(super) fn on_source(&mut self, now: HostNanos, head: &Head, payload: &[u8]) -> Option<()> {
-        if payload.len() > MAX_ENTRY {
+        if payload.len() > MAX_ENTRY || !is_entry(payload) {
             self.stats.rejected += 1;
             return None;
         }
@@ -163,9 +148,26 @@ impl Session {
             flags if flags & FLAG_REPEAT != 0 => Arrival::Resent,
             _ => Arrival::Live,
         };
+        if arrival == Arrival::Live {
+            self.stats.level = Level::Full;
+        }
         self.take_entry(arrival, entry.clone())?;
         if let Some(shard) = head.shard {
             self.repair.source(shard, entry);
+            self.take_repaired();
+        }
+        self.note_change(now);
+        Some(())
+    }
+
+    pub(super) fn on_preview(&mut self, now: HostNanos, head: &Head, payload: &[u8]) -> Option<()> {
+        let preview: Arc<[u8]> = payload.into();
+        if payload.len() > MAX_ENTRY || self.take_preview(Arrival::Live, preview.clone()).is_none() {
+            self.stats.rejected += 1;
+            return None;
+        }
+        if let Some(shard) = head.shard {
+            self.repair.source(shard, preview);
             self.take_repaired();
         }
         self.note_change(now);
@@ -182,13 +184,8 @@ impl Session {
     pub(super) fn on_probe(&mut self, now: HostNanos, probe: Probe) {
         self.tracker.announce(probe.next);
         self.reply = Some(ProbeReply { echo: probe.sent_at, received_at: now, sent_at: now });
-        let transit = now.0.wrapping_sub(probe.sent_at.0) as i64;
-        if let Some(last) = self.last_transit.replace(transit) {
-            let difference = Duration::from_nanos(transit.wrapping_sub(last).unsigned_abs());
-            let jitter = self.stats.jitter;
-            self.stats.jitter =
-                if difference > jitter { jitter + (difference - jitter) / 16 } else { jitter - (jitter - difference) / 16 };
-        }
+        self.patience = Duration::from_micros(probe.patience_micros.into()).min(LONGEST_PATIENCE);
+        self.round_trip = Duration::from_micros(probe.round_trip_micros.into());
         self.note_change(now);
     }
 
@@ -231,13 +228,14 @@ impl Session {
     pub(super) fn drain(&mut self, session: SessionId) -> impl Iterator<Item = ReceiverEvent> + '_ {
         self.ready.drain(..).map(move |ready| match ready {
             Ready::Entry(number, arrival, entry) => ReceiverEvent::Entry { session, number, arrival, entry },
+            Ready::Preview(level, arrival, preview) => ReceiverEvent::Preview { session, level, arrival, preview },
             Ready::Gone(gone) => ReceiverEvent::Gone { session, gone },
         })
     }
 
     pub(super) fn timeout(&self) -> HostNanos {
         let silence = self.stats.last_heard.after(SILENCE);
-        if self.accepted { silence.min(self.feedback_due) } else { silence }
+        if self.accepted { silence.min(self.next_feedback()) } else { silence }
     }
 
     pub(super) fn poll_transmit(&mut self, now: HostNanos, id: SessionId, out: &mut Vec<u8>) -> bool {
@@ -247,7 +245,7 @@ impl Session {
         let kind = if let Some(reply) = self.reply.take() {
             ProbeReply { sent_at: now, ..reply }.write(&mut self.payload);
             Kind::ProbeReply
-        } else if now >= self.feedback_due || self.since_feedback >= FEEDBACK_DATAGRAMS {
+        } else if self.feedback_is_due(now) {
             self.write_feedback(now);
             Kind::Feedback
         } else {
@@ -257,58 +255,26 @@ impl Session {
         true
     }
 
-    fn write_feedback(&mut self, now: HostNanos) {
-        self.age_holes(now);
-        let end = self.tracker.end();
-        let limit = self.old.max(SourceNumber(end.0.saturating_sub(REPAIR_ENTRIES)));
-        let missing: Vec<SourceRange> = self.tracker.missing(limit).take(MAX_RANGES).collect();
-        let stats = &self.stats;
-        Feedback {
-            received: end,
-            complete: self.tracker.complete(),
-            durable: stats.durable,
-            highest_packet: stats.highest_packet,
-            datagrams: stats.datagrams,
-            delivered: stats.delivered,
-            repaired: stats.repaired,
-            resent: stats.resent,
-            duplicates: stats.duplicates,
-            jitter_micros: stats.jitter.as_micros().try_into().unwrap_or(u32::MAX),
-            sent_at: now,
-            missing,
-        }
-        .write(&mut self.payload);
-        self.since_feedback = 0;
-        let busy = std::mem::take(&mut self.changed) || self.stats.durable < end;
-        self.feedback_due = now.after(if busy { FEEDBACK_BUSY } else { FEEDBACK_IDLE });
-    }
-
-    /// Keeps the watermarks, and makes feedback due soon.
-    fn note_change(&mut self, now: HostNanos) {
-        self.changed = true;
-        self.feedback_due = self.feedback_due.min(now.after(FEEDBACK_BUSY));
-        self.age_holes(now);
-        self.stats.received = self.tracker.end();
-        self.stats.complete = self.tracker.complete();
-        self.stats.missing = self.tracker.missing_count();
-    }
-
-    fn age_holes(&mut self, now: HostNanos) {
-        while let Some((_, end)) = self.ages.pop_front_if(|(time, _)| now.since(*time) >= REPAIR_TIME) {
-            self.old = self.old.max(end);
-        }
-        if self.ages.back().is_none_or(|(time, _)| now.since(*time) >= AGE_STEP) {
-            self.ages.push_back((now, self.tracker.end()));
-        }
-    }
-
     fn take_repaired(&mut self) {
-        while let Some(entry) = self.repair.pop() {
-            // A rebuilt entry that is none means that a sender's shards contradict one another.
-            if entry.len() > MAX_ENTRY || self.take_entry(Arrival::Repaired, entry).is_none() {
-                self.stats.rejected += 1;
-            }
+        while let Some(rebuilt) = self.repair.pop() {
+            let taken = match is_entry(&rebuilt) {
+                _ if rebuilt.len() > MAX_ENTRY => None,
+                true => self.take_entry(Arrival::Repaired, rebuilt),
+                false => self.take_preview(Arrival::Repaired, rebuilt),
+            };
+            // What is neither, or too long, means that a sender's shards contradict one another.
+            self.stats.rejected += u64::from(taken.is_none());
         }
+    }
+
+    fn take_preview(&mut self, arrival: Arrival, preview: Arc<[u8]>) -> Option<()> {
+        let (level, number) = preview_of(&preview)?;
+        if self.preview_window.insert(PacketNumber(number)) {
+            self.stats.previews += 1;
+            self.stats.level = level;
+            self.ready.push_back(Ready::Preview(level, arrival, preview));
+        }
+        Some(())
     }
 
     fn take_entry(&mut self, arrival: Arrival, entry: Arc<[u8]>) -> Option<()> {
@@ -319,6 +285,7 @@ impl Session {
                 Arrival::Repaired => &mut self.stats.repaired,
                 Arrival::Resent | Arrival::Backfill => &mut self.stats.resent,
             } += 1;
+            self.stats.backfilled += u64::from(arrival == Arrival::Backfill);
             self.ready.push_back(Ready::Entry(number, arrival, entry));
         }
         Some(())

@@ -3,8 +3,9 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{MAX_BODY, RecordError, write_header};
+use super::{MAX_BODY, RecordError, preview, write_header};
 use crate::le::{self, U16, U32, U64};
+use crate::quality::Level;
 use crate::units::SamplePosition;
 
 pub(super) const KIND: u8 = 1;
@@ -15,7 +16,7 @@ pub const MAX_FRAGMENT_SAMPLES: usize = 65_536;
 /// Set in the encoding byte when the data is an LZ4 block.
 const LZ4: u8 = 0x80;
 
-/// How samples are laid out before compression. All are exact: the reader gets the float32 that the host gave.
+/// How samples are laid out before compression. Those of entries are exact: the reader gets the float32 that the host gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum SampleFormat {
@@ -27,6 +28,10 @@ pub enum SampleFormat {
     Pcm24 = 2,
     /// Any float32, NaN and infinities with their bits.
     Float32 = 3,
+    /// Not exact, for previews: 12 bits below the peak of each channel.
+    Preview12 = 4,
+    /// Not exact, for previews: 8 bits below the peak of each channel, at half the rate.
+    Preview8 = 5,
 }
 
 impl SampleFormat {
@@ -48,18 +53,39 @@ impl SampleFormat {
         format
     }
 
-    /// Bytes of one sample before compression.
-    pub const fn bytes(self) -> usize {
+    /// The format of previews at a level; `None` for 1.0, at which entries are sent.
+    pub fn of_level(level: Level) -> Option<Self> {
+        match level {
+            Level::Full => None,
+            Level::Reduced => Some(Self::Preview12),
+            Level::Coarse => Some(Self::Preview8),
+        }
+    }
+
+    /// Bytes of one sample of an exact format before compression.
+    pub(super) const fn bytes(self) -> usize {
         match self {
             Self::Silence => 0,
-            Self::Pcm16 => 2,
+            Self::Pcm16 | Self::Preview12 => 2,
             Self::Pcm24 => 3,
             Self::Float32 => 4,
+            Self::Preview8 => 1,
+        }
+    }
+
+    /// Bytes of a fragment's data before compression.
+    fn len(self, shape: Shape) -> usize {
+        match self {
+            Self::Preview12 => preview::len::<12>(shape),
+            Self::Preview8 => preview::len::<8>(preview::halved(shape)),
+            _ => shape.frames * shape.channels * self.bytes(),
         }
     }
 
     fn from_wire(code: u8) -> Option<Self> {
-        [Self::Silence, Self::Pcm16, Self::Pcm24, Self::Float32].into_iter().find(|format| *format as u8 == code)
+        [Self::Silence, Self::Pcm16, Self::Pcm24, Self::Float32, Self::Preview12, Self::Preview8]
+            .into_iter()
+            .find(|format| *format as u8 == code)
     }
 }
 
@@ -112,7 +138,8 @@ impl<'a> AudioFragment<'a> {
         }
         let format = SampleFormat::from_wire(wire.encoding & !LZ4).ok_or(RecordError::Invalid { field: "sample format" })?;
         let compressed = wire.encoding & LZ4 != 0;
-        if !compressed && data.len() != samples * format.bytes() {
+        let shape = Shape { frames: frames as usize, channels: usize::from(channels) };
+        if !compressed && data.len() != format.len(shape) {
             return Err(RecordError::Invalid { field: "sample data length" });
         }
         Ok(Self { position: SamplePosition(wire.position.value()), frames, channels, format, compressed, data })
@@ -129,9 +156,10 @@ impl<'a> AudioFragment<'a> {
     /// [`RecordError::Compression`] when the data does not decompress to exactly the samples stated.
     pub fn decode(&self, out: &mut Vec<f32>) -> Result<(), RecordError> {
         let samples = self.frames as usize * usize::from(self.channels);
+        let shape = Shape { frames: self.frames as usize, channels: usize::from(self.channels) };
         let mut buffer;
         let data = if self.compressed {
-            buffer = vec![0; samples * self.format.bytes()];
+            buffer = vec![0; self.format.len(shape)];
             let len = lz4_flex::block::decompress_into(self.data, &mut buffer).map_err(|_| RecordError::Compression)?;
             if len != buffer.len() {
                 return Err(RecordError::Compression);
@@ -141,19 +169,24 @@ impl<'a> AudioFragment<'a> {
             self.data
         };
         out.reserve(samples);
-        let shape = Shape { frames: self.frames as usize, channels: usize::from(self.channels) };
         match self.format {
             SampleFormat::Silence => out.resize(out.len() + samples, 0.0),
             SampleFormat::Pcm16 => unshuffle_integers::<2>(data, shape, out),
             SampleFormat::Pcm24 => unshuffle_integers::<3>(data, shape, out),
             SampleFormat::Float32 => unshuffle_floats(data, shape, out),
+            SampleFormat::Preview12 => preview::read::<12>(data, shape, out),
+            SampleFormat::Preview8 => {
+                let mut half = Vec::new();
+                preview::read::<8>(data, preview::halved(shape), &mut half);
+                preview::double(&half, shape, out);
+            }
         }
         Ok(())
     }
 }
 
-/// Appends one audio record to `out`: `samples` are interleaved by frame and exactly representable in `format`.
-/// `scratch` is working memory, kept by the caller to be used again.
+/// Appends one audio record to `out`: `samples` are interleaved by frame and representable in `format`. `scratch` is working
+/// memory, kept by the caller to be used again. False, and nothing is appended, when they do not fit into a record.
 pub(super) fn write(
     out: &mut Vec<u8>,
     scratch: &mut Vec<u8>,
@@ -161,7 +194,7 @@ pub(super) fn write(
     channels: u16,
     format: SampleFormat,
     samples: &[f32],
-) {
+) -> bool {
     let shape = Shape { frames: samples.len() / usize::from(channels), channels: usize::from(channels) };
     scratch.clear();
     match format {
@@ -169,12 +202,17 @@ pub(super) fn write(
         SampleFormat::Pcm16 => shuffle_integers::<2>(samples, shape, scratch),
         SampleFormat::Pcm24 => shuffle_integers::<3>(samples, shape, scratch),
         SampleFormat::Float32 => shuffle_floats(samples, shape, scratch),
+        SampleFormat::Preview12 => preview::write::<12>(samples, shape, scratch),
+        SampleFormat::Preview8 => preview::write::<8>(&preview::halve(samples, shape), preview::halved(shape), scratch),
     }
     let mut compressed = [0; MAX_DATA];
     // An output buffer one byte shorter than the input makes "does not fit" mean "does not help".
     let room = scratch.len().saturating_sub(1).min(MAX_DATA);
     let smaller = lz4_flex::block::compress_into(scratch, &mut compressed[..room]).ok();
     let data = smaller.map_or(&scratch[..], |len| &compressed[..len]);
+    if data.len() > MAX_DATA {
+        return false;
+    }
     write_header(out, KIND, size_of::<AudioWire>() + data.len());
     out.extend_from_slice(bytemuck::bytes_of(&AudioWire {
         position: position.0.into(),
@@ -184,12 +222,14 @@ pub(super) fn write(
         reserved: 0,
     }));
     out.extend_from_slice(data);
+    true
 }
 
-#[derive(Clone, Copy)]
-struct Shape {
-    frames: usize,
-    channels: usize,
+/// Frames and channels of a fragment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shape {
+    pub(super) frames: usize,
+    pub(super) channels: usize,
 }
 
 /// Integers of `N` bytes: per channel the difference to the frame before, wrapping; then all lowest bytes, all next bytes, and

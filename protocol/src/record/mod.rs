@@ -8,6 +8,7 @@ pub mod audio;
 mod music;
 mod notes;
 pub mod pack;
+mod preview;
 mod times;
 
 pub use audio::{AudioFragment, SampleFormat};
@@ -19,6 +20,7 @@ use bytemuck::{Pod, Zeroable};
 
 use crate::le::{self, U16, U64};
 use crate::packet::MAX_PAYLOAD;
+use crate::quality::Level;
 use crate::units::SourceNumber;
 
 /// Bytes before the first record of an entry: the source number.
@@ -108,6 +110,28 @@ pub enum RecordError {
 /// An entry's source number, without reading its records. `None` when there are too few bytes.
 pub fn source_number(entry: &[u8]) -> Option<SourceNumber> {
     le::split::<U64>(entry).map(|(number, _)| SourceNumber(number.value()))
+}
+
+/// Set in the number of a preview, which source numbers never reach. The tenths of its level follow, in 7 bits.
+const PREVIEW: u64 = 1 << 63;
+const LEVEL_SHIFT: u32 = 56;
+
+/// What stands in place of a source number in the preview with this number at this level.
+fn preview_number(level: Level, number: u64) -> u64 {
+    PREVIEW | u64::from(level.tenths()) << LEVEL_SHIFT | number & ((1 << LEVEL_SHIFT) - 1)
+}
+
+/// Level and number of a preview, which is built like an entry; `None` for an entry, or when there are too few bytes.
+pub fn preview_of(bytes: &[u8]) -> Option<(Level, u64)> {
+    let number = source_number(bytes)?.0;
+    let tenths = (number >> LEVEL_SHIFT) as u8 & 0x7F;
+    let level = Level::from_tenths(tenths).filter(|level| number & PREVIEW != 0 && *level != Level::Full)?;
+    Some((level, number & ((1 << LEVEL_SHIFT) - 1)))
+}
+
+/// Whether these are the bytes of an entry, and not of a preview.
+pub fn is_entry(bytes: &[u8]) -> bool {
+    source_number(bytes).is_some_and(|number| number.0 & PREVIEW == 0)
 }
 
 /// The records of one entry, read in place.

@@ -3,14 +3,17 @@
 use std::collections::VecDeque;
 
 use super::audio::{self, MAX_DATA, MAX_FRAGMENT_SAMPLES, SampleFormat};
-use super::{ENTRY_HEADER_LEN, MAX_ENTRY, MAX_SYSEX_PART, MidiEvent, MidiKind, Record};
+use super::{ENTRY_HEADER_LEN, MAX_ENTRY, MAX_SYSEX_PART, MidiEvent, MidiKind, Record, preview_number};
 use crate::le::U64;
+use crate::quality::Level;
 use crate::units::{SamplePosition, SourceNumber};
 
-/// Fills entries with records, one after another; an entry that is full, or flushed, can be popped.
+/// Fills entries, or previews, with records, one after another; one that is full, or flushed, can be popped.
 #[derive(Debug)]
 pub struct Packer {
     next: SourceNumber,
+    /// The level of previews; 1.0 for entries.
+    level: Level,
     entry: Vec<u8>,
     full: VecDeque<Vec<u8>>,
     record: Vec<u8>,
@@ -20,7 +23,12 @@ pub struct Packer {
 impl Packer {
     /// A packer whose first entry has the number `next`.
     pub fn new(next: SourceNumber) -> Self {
-        Self { next, entry: Vec::new(), full: VecDeque::new(), record: Vec::new(), scratch: Vec::new() }
+        Self { next, level: Level::Full, entry: Vec::new(), full: VecDeque::new(), record: Vec::new(), scratch: Vec::new() }
+    }
+
+    /// A packer of previews at `level`, the first of which has the number `next`.
+    pub fn of_previews(level: Level, next: u64) -> Self {
+        Self { level, ..Self::new(SourceNumber(next)) }
     }
 
     /// Appends a record. A system exclusive message that is too long for one record becomes several. Texts that are too long
@@ -55,7 +63,13 @@ impl Packer {
         assert!(channels > 0 && channels <= crate::packet::hello::MAX_CHANNELS, "{channels} channels");
         let width = usize::from(channels);
         assert!(samples.len().is_multiple_of(width), "{} samples in {channels} channels", samples.len());
-        let format = SampleFormat::of(samples);
+        let exact = SampleFormat::of(samples);
+        if exact != SampleFormat::Silence
+            && let Some(format) = SampleFormat::of_level(self.level)
+        {
+            return self.push_preview(position, channels, format, samples);
+        }
+        let format = exact;
         let frames = samples.len() / width;
         let longest = match format.bytes() {
             0 => MAX_FRAGMENT_SAMPLES / width,
@@ -65,9 +79,27 @@ impl Packer {
         let mut position = position;
         for fragment in samples.chunks(frames.div_ceil(parts).max(1) * width) {
             let mut scratch = std::mem::take(&mut self.scratch);
-            self.append(|out| audio::write(out, &mut scratch, position, channels, format, fragment));
+            self.append(|out| {
+                let fits = audio::write(out, &mut scratch, position, channels, format, fragment);
+                debug_assert!(fits, "the fragment is as short as its format needs");
+            });
             self.scratch = scratch;
             position.0 += (fragment.len() / width) as u64;
+        }
+    }
+
+    /// Appends samples that need not be exact, as one fragment if it fits, otherwise as halves: how well they compress shows only then.
+    fn push_preview(&mut self, position: SamplePosition, channels: u16, format: SampleFormat, samples: &[f32]) {
+        let (width, mut record, mut scratch) = (usize::from(channels), Vec::new(), std::mem::take(&mut self.scratch));
+        let fits =
+            samples.len() <= MAX_FRAGMENT_SAMPLES && audio::write(&mut record, &mut scratch, position, channels, format, samples);
+        self.scratch = scratch;
+        if fits {
+            self.append(|out| out.extend_from_slice(&record));
+        } else {
+            let (first, second) = samples.split_at((samples.len() / width).div_ceil(2) * width);
+            self.push_preview(position, channels, format, first);
+            self.push_preview(SamplePosition(position.0 + (first.len() / width) as u64), channels, format, second);
         }
     }
 
@@ -97,7 +129,8 @@ impl Packer {
         }
         if self.entry.is_empty() {
             self.entry.reserve_exact(MAX_ENTRY);
-            self.entry.extend_from_slice(bytemuck::bytes_of(&U64::from(self.next.0)));
+            let number = if self.level == Level::Full { self.next.0 } else { preview_number(self.level, self.next.0) };
+            self.entry.extend_from_slice(bytemuck::bytes_of(&U64::from(number)));
             self.next.0 += 1;
         }
         self.entry.extend_from_slice(&self.record);

@@ -1,16 +1,26 @@
-//! The states of a sender's connection, and the pace of what is sent again.
+//! The states of a sender's connection.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::packet::hello::{Cookie, Refusal};
 use crate::units::HostNanos;
 
+/// Hellos are repeated after this, then after twice as long, up to the other.
+const HELLO_FIRST: Duration = Duration::from_millis(15);
+const HELLO_SLOWEST: Duration = Duration::from_secs(1);
+
+/// A receiver that was there is asked more often for a while: the live path is to go on within 0.1 s of the network's return.
+const HELLO_LOST: Duration = Duration::from_millis(60);
+const HELLO_LOST_SPAN: Duration = Duration::from_secs(20);
+
+/// ... and later at least this often: 5 kB/s.
+const HELLO_LOST_SLOWEST: Duration = Duration::from_millis(250);
+
 /// Where the connection stands.
 #[derive(Debug)]
 pub(super) enum Link {
     /// Hellos go out.
-    Asking { cookie: Cookie, due: HostNanos, pause: Duration },
+    Asking { cookie: Cookie, due: HostNanos, pause: Duration, slowest: Duration, eager_until: HostNanos },
     /// The receiver declined.
     Refused { reason: Refusal, until: HostNanos },
     /// The receiver takes entries.
@@ -20,9 +30,15 @@ pub(super) enum Link {
 }
 
 impl Link {
-    /// Asks at once, with `pause` until the second time.
-    pub(super) fn asking(now: HostNanos, pause: Duration) -> Self {
-        Self::Asking { cookie: Cookie::default(), due: now, pause }
+    /// Asks for the first time, at once.
+    pub(super) fn asking(now: HostNanos) -> Self {
+        Self::Asking { cookie: Cookie::default(), due: now, pause: HELLO_FIRST, slowest: HELLO_SLOWEST, eager_until: now }
+    }
+
+    /// Asks a receiver that was there a moment ago.
+    pub(super) fn asking_again(now: HostNanos) -> Self {
+        let eager_until = now.after(HELLO_LOST_SPAN);
+        Self::Asking { cookie: Cookie::default(), due: now, pause: HELLO_LOST, slowest: HELLO_LOST_SLOWEST, eager_until }
     }
 
     pub(super) fn up(now: HostNanos) -> Self {
@@ -30,45 +46,17 @@ impl Link {
     }
 }
 
-/// At most this many repeats within one [`RepeatWindow::span`]: they fit into the smallest default socket buffer.
-const WINDOW: usize = 64;
-
-/// The shortest span: 64 repeats in 5 ms are 15 MB/s.
-const SHORTEST: Duration = Duration::from_millis(5);
-
-/// Paces repeats and back-fill: a window per round trip, so that neither overruns a buffer nor delays live datagrams.
-#[derive(Debug, Default)]
-pub(super) struct RepeatWindow {
-    sent: VecDeque<HostNanos>,
-}
-
-impl RepeatWindow {
-    /// Whether one more may go now.
-    pub(super) fn has_room(&mut self, now: HostNanos, round_trip: Duration) -> bool {
-        let span = Self::span(round_trip);
-        while self.sent.front().is_some_and(|sent| now.since(*sent) >= span) {
-            self.sent.pop_front();
+impl Link {
+    /// A hello goes out now, if one is due: its cookie.
+    pub(super) fn next_hello(&mut self, now: HostNanos) -> Option<Cookie> {
+        let Self::Asking { cookie, due, pause, slowest, eager_until } = self else { return None };
+        if now < *due {
+            return None;
         }
-        self.sent.len() < WINDOW
-    }
-
-    /// One goes now.
-    pub(super) fn add(&mut self, now: HostNanos) {
-        self.sent.push_back(now);
-    }
-
-    /// When there is room again.
-    pub(super) fn next(&self, round_trip: Duration) -> HostNanos {
-        let first = self.sent.front().copied().unwrap_or_default();
-        if self.sent.len() < WINDOW { HostNanos(0) } else { first.after(Self::span(round_trip)) }
-    }
-
-    /// How long an entry that was sent is given to arrive and be acknowledged before it is sent again.
-    pub(super) fn patience(&self, round_trip: Duration) -> Duration {
-        round_trip * 5 / 4 + Duration::from_millis(20)
-    }
-
-    fn span(round_trip: Duration) -> Duration {
-        round_trip.max(SHORTEST)
+        *due = now.after(*pause);
+        if now >= *eager_until {
+            *pause = (*pause * 2).min(*slowest);
+        }
+        Some(*cookie)
     }
 }

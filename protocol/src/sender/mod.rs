@@ -9,122 +9,34 @@
 //! [`poll_timeout`](Sender::poll_timeout). Time is a parameter, nanoseconds of any monotonic clock.
 
 mod link;
+mod pace;
+mod preview;
 mod receive;
 mod spool;
+mod state;
 mod transmit;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::clock::{ClockFilter, Exchange};
-use crate::fec::Encoder;
+use crate::fec::{Encoder, Plan};
 use crate::packet::close::{Close, Gone};
 use crate::packet::feedback::{Feedback, SourceRange};
 use crate::packet::header::{self, FLAG_BACKFILL, FLAG_REPEAT, VERSION};
 use crate::packet::hello::{Cookie, Description, Hello, HelloAck, Refusal};
 use crate::packet::probe::{Probe, ProbeReply};
-use crate::packet::{Head, Kind};
+use crate::packet::{HEADER_LEN, Head, Kind};
+use crate::quality::{Controller, Level, Situation, TAIL_PROBE};
 use crate::record::pack::Packer;
 use crate::record::{ClockEstimate, End, Record};
-use crate::redundancy::Redundancy;
 use crate::retention::Retention;
-use crate::units::{HostNanos, PacketNumber, ReceiverId, SamplePosition, SessionId, SourceNumber};
-use link::{Link, RepeatWindow};
+use crate::units::{HostNanos, PacketNumber, SamplePosition, SessionId, SourceNumber};
+use link::Link;
+use pace::{Bucket, Flow, RoundTrip};
+use preview::Previews;
 pub use spool::Leftover;
-
-/// Whether entries are born in real time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SendMode {
-    /// Every entry goes out at once; after an outage, live entries first.
-    Live,
-    /// Entries wait for a window, so that a file goes as fast as the receiver takes it.
-    Fast,
-}
-
-/// What a sender may use.
-#[derive(Clone, Copy, Debug)]
-pub struct SenderConfig {
-    /// Bytes of entries that are kept until they are durable.
-    pub retention_bytes: usize,
-    /// Whether entries are born in real time.
-    pub mode: SendMode,
-}
-
-impl Default for SenderConfig {
-    fn default() -> Self {
-        Self { retention_bytes: 64 << 20, mode: SendMode::Live }
-    }
-}
-
-/// Where a sender stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SenderState {
-    /// No receiver has answered yet, or it has fallen silent.
-    Connecting,
-    /// A receiver takes the entries.
-    Connected,
-    /// The receiver declined; asked again every few seconds.
-    Refused(Refusal),
-    /// All entries are durable; the receiver is being told.
-    Closing,
-    /// Nothing is left to do.
-    Finished,
-}
-
-/// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SenderEvent {
-    /// A receiver took the session.
-    Connected {
-        /// Which receiver.
-        receiver: ReceiverId,
-    },
-    /// The receiver has fallen silent; the sender goes on asking.
-    Lost,
-    /// The receiver declined; the sender asks again later.
-    Refused(Refusal),
-    /// Every entry is durable and the session is closed.
-    Finished,
-}
-
-/// Counters of a take's sender, over all of its sessions, and the last measurements.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct SenderStats {
-    /// Datagrams sent.
-    pub datagrams: u64,
-    /// Bytes of UDP payload sent.
-    pub bytes: u64,
-    /// Entries written.
-    pub entries: u64,
-    /// Entries sent again, or sent late.
-    pub repeats: u64,
-    /// Parities sent.
-    pub parities: u64,
-    /// Watermark: entries below this have arrived in part.
-    pub received: SourceNumber,
-    /// Watermark: entries below this have all arrived.
-    pub complete: SourceNumber,
-    /// Watermark: entries below this are durable.
-    pub durable: SourceNumber,
-    /// Entries rebuilt by the receiver from parity, in this session.
-    pub repaired: u64,
-    /// Share of datagrams lost before repair, smoothed, 0 to 1.
-    pub loss: f64,
-    /// Entries dropped because retention was full.
-    pub dropped_entries: u64,
-    /// The shortest recent round trip; zero before the first.
-    pub round_trip: Duration,
-    /// Bytes kept for want of a durable copy.
-    pub retained_bytes: usize,
-    /// The last clock estimate that was written to the log.
-    pub clock: Option<ClockEstimate>,
-    /// Datagrams that were not understood.
-    pub rejected: u64,
-}
-
-/// Hellos are repeated after this, then after twice as long, up to [`HELLO_SLOWEST`].
-const HELLO_FIRST: Duration = Duration::from_millis(100);
-const HELLO_SLOWEST: Duration = Duration::from_secs(1);
+pub use state::{SendMode, SenderConfig, SenderEvent, SenderState, SenderStats};
 
 /// A receiver that declined is asked again after this.
 const REFUSED_PAUSE: Duration = Duration::from_secs(2);
@@ -140,14 +52,25 @@ const PROBE_IDLE: Duration = Duration::from_millis(500);
 /// Clock estimates are written to the log this often.
 const CLOCK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Open groups are closed, and so protected, when their first entry has waited this long.
-const GROUP_AGE: Duration = Duration::from_millis(60);
+/// While a probe waits for its answer for longer than it should, others follow it this often.
+const PROBE_UNANSWERED: Duration = Duration::from_millis(40);
 
-/// A parity goes out after the next entry, or after this, whichever is first: spread, so that a burst does not take them all.
-const PARITY_SPACING: Duration = Duration::from_millis(2);
+/// When nothing was heard for this long, and for 4 round trips, though it was asked for, the network is away: live entries wait,
+/// and only the last go out as live when it is back.
+const QUIET: Duration = Duration::from_millis(400);
 
-/// What was captured this recently when a session begins still counts as live.
-const LIVE_AGE: Duration = Duration::from_millis(200);
+/// What was captured this recently counts as live when a session begins or the network is back.
+const LIVE_AGE: Duration = Duration::from_millis(60);
+
+/// What was captured this recently, and lost, is repeated before the rest: a live view may still wait for it.
+const URGENT_AGE: Duration = Duration::from_millis(250);
+
+/// An entry that was sent again is given a round trip, as it varies, and this before it is sent once more.
+const REPEAT_MARGIN: Duration = Duration::from_millis(3);
+
+/// Bytes per second of repeats in fast mode, where live entries have a window of their own: 64 datagrams in 5 ms, which fit into
+/// the smallest default socket buffer.
+const FAST_RATE: f64 = 15.0e6;
 
 /// In fast mode, entries in flight beyond what the receiver has seen. 64 datagrams fit into the smallest default buffer.
 const FAST_WINDOW: u64 = 64;
@@ -168,6 +91,11 @@ pub struct Sender {
     retention: Retention,
     /// The next entry that goes out as live.
     next_live: SourceNumber,
+    /// The entry after the last that was sent, or that the receiver is to ask for.
+    announced: SourceNumber,
+    previews: Previews,
+    /// Entries that were only previewed, or are about to be.
+    owed: VecDeque<SourceRange>,
     ended: bool,
     /// The log of an earlier life, which it did not end: where it ends. See [`resume`](Self::resume).
     interrupted: Option<SamplePosition>,
@@ -177,15 +105,27 @@ pub struct Sender {
     packet: PacketNumber,
     link: Link,
     encoder: Encoder,
-    redundancy: Redundancy,
+    controller: Controller,
     group_opened: Option<HostNanos>,
     parity_due: HostNanos,
+    /// What the receiver asks for: of late, and the rest.
+    urgent: VecDeque<SourceRange>,
     missing: VecDeque<SourceRange>,
-    repeats: RepeatWindow,
+    bucket: Bucket,
+    /// Whether back-fill waited for its pace since the last feedback.
+    waited: bool,
+    flow: Flow,
+    round_trip: RoundTrip,
     gone_due: HostNanos,
     /// What was last told to be gone ends here.
     gone_told: SourceNumber,
     probe_due: HostNanos,
+    /// When a probe is due because no live datagram followed the last one, which may be lost.
+    tail_due: Option<HostNanos>,
+    /// Whether the network is away, as far as one can tell: see [`QUIET`].
+    away: bool,
+    /// When the oldest probe left that nothing was heard since.
+    unanswered: Option<HostNanos>,
     clock: ClockFilter,
     exchanges: u32,
     clock_due: HostNanos,
@@ -197,29 +137,39 @@ pub struct Sender {
 impl Sender {
     /// A sender for a take. `seed` is random: session ids come of it.
     pub fn new(config: SenderConfig, description: Description, seed: u64, now: HostNanos) -> Self {
-        let redundancy = Redundancy::default();
+        let controller = Controller::new(config.quality);
         let mut sender = Self {
             mode: config.mode,
             description,
             packer: Packer::new(SourceNumber(0)),
             retention: Retention::new(config.retention_bytes),
             next_live: SourceNumber(0),
+            announced: SourceNumber(0),
+            previews: Previews::default(),
+            owed: VecDeque::new(),
             ended: false,
             interrupted: None,
             position: SamplePosition(0),
             session: SessionId(0),
             seed,
             packet: PacketNumber(0),
-            link: Link::asking(now, HELLO_FIRST),
-            encoder: Encoder::new(redundancy.plan()),
-            redundancy,
+            link: Link::asking(now),
+            encoder: Encoder::new(controller.decision().plan),
+            controller,
             group_opened: None,
             parity_due: now,
+            urgent: VecDeque::new(),
             missing: VecDeque::new(),
-            repeats: RepeatWindow::default(),
+            bucket: Bucket::default(),
+            waited: false,
+            flow: Flow::default(),
+            round_trip: RoundTrip::default(),
             gone_due: now,
             gone_told: SourceNumber(0),
             probe_due: now,
+            tail_due: None,
+            away: false,
+            unanswered: None,
             clock: ClockFilter::default(),
             exchanges: 0,
             clock_due: now,
@@ -228,6 +178,7 @@ impl Sender {
             payload: Vec::new(),
         };
         sender.begin_session(now);
+        sender.link = Link::asking(now);
         sender
     }
 
@@ -235,6 +186,7 @@ impl Sender {
     pub fn push(&mut self, record: &Record<'_>) {
         if !self.ended {
             self.packer.push(record);
+            self.previews.push(self.live_level(), record);
         }
     }
 
@@ -242,6 +194,7 @@ impl Sender {
     pub fn push_audio(&mut self, position: SamplePosition, channels: u16, interleaved: &[f32]) {
         if !self.ended && !interleaved.is_empty() {
             self.packer.push_audio(position, channels, interleaved);
+            self.previews.push_audio(self.live_level(), position, channels, interleaved);
             self.position = SamplePosition(position.0 + (interleaved.len() / usize::from(channels)) as u64);
         }
     }
@@ -249,9 +202,19 @@ impl Sender {
     /// Closes the entry that is being filled: all that was written can be sent.
     pub fn flush(&mut self, now: HostNanos) {
         self.packer.flush();
+        let (first, mut bytes) = (SourceNumber(self.stats.entries), 0);
         while let Some(entry) = self.packer.pop() {
             self.stats.entries += 1;
+            bytes += entry.len() + HEADER_LEN;
             self.retention.push(now, entry);
+        }
+        let count = self.stats.entries - first.0;
+        let samples = self.previews.flush();
+        if count > 0 {
+            self.flow.note_block(now, count, bytes, samples.count);
+            if samples.previewed {
+                self.owe(SourceRange { first, count });
+            }
         }
         self.stats.dropped_entries = self.retention.dropped();
         self.stats.retained_bytes = self.retention.bytes();
@@ -313,7 +276,8 @@ impl Sender {
             Link::Refused { until, .. } if now >= *until => self.begin_session(now),
             _ => {}
         }
-        if self.group_opened.is_some_and(|opened| now.since(opened) >= GROUP_AGE) {
+        self.away = self.unanswered.is_some_and(|asked| now.since(asked) >= self.quiet_time());
+        if self.group_opened.is_some_and(|opened| now.since(opened) >= self.controller.decision().group_age) {
             self.encoder.close_all();
             self.group_opened = None;
         }
@@ -327,14 +291,25 @@ impl Sender {
             Link::Finished => None,
             Link::Up { heard, close_due, .. } => {
                 let mut next = heard.after(SILENCE).min(self.probe_due);
+                if let Some(asked) = self.unanswered {
+                    // From then on the network counts as away.
+                    let quiet = asked.after(self.quiet_time());
+                    if self.away {
+                        return Some(next);
+                    }
+                    next = next.min(quiet);
+                }
+                if let Some(tail) = self.tail_due {
+                    next = next.min(tail);
+                }
                 if let Some(opened) = self.group_opened {
-                    next = next.min(opened.after(GROUP_AGE));
+                    next = next.min(opened.after(self.controller.decision().group_age));
                 }
                 if self.encoder.has_parity() {
                     next = next.min(self.parity_due);
                 }
-                if !self.missing.is_empty() {
-                    next = next.min(self.repeats.next(self.stats.round_trip));
+                if !self.missing.is_empty() || !self.urgent.is_empty() || !self.owed.is_empty() {
+                    next = next.min(self.bucket.next(self.rate()));
                 }
                 if self.retention.gone(SourceNumber(0)).is_some() {
                     next = next.min(self.gone_due);
@@ -360,16 +335,57 @@ impl Sender {
         id = (id ^ (id >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         self.session = SessionId(id ^ (id >> 31));
         self.packet = PacketNumber(0);
-        self.link = Link::asking(now, HELLO_FIRST);
-        self.redundancy = Redundancy::default();
-        self.encoder = Encoder::new(self.redundancy.plan());
+        self.link = Link::asking_again(now);
+        self.controller.begin_session();
+        self.encoder = Encoder::new(self.controller.decision().plan);
         self.group_opened = None;
+        self.urgent.clear();
         self.missing.clear();
-        self.repeats = RepeatWindow::default();
+        self.owed.clear();
+        self.previews.clear();
+        self.flow.begin_session();
+        self.tail_due = None;
+        self.away = false;
+        self.unanswered = None;
         self.clock = ClockFilter::default();
         self.exchanges = 0;
         self.stats.received = self.stats.durable;
         self.retention.mark_all_unsent();
+    }
+
+    /// How a block is sent that is begun now.
+    fn live_level(&self) -> Level {
+        let connected = self.mode == SendMode::Live && matches!(self.link, Link::Up { .. }) && !self.away;
+        if connected { self.controller.decision().level } else { Level::Full }
+    }
+
+    /// Entries are not sent as live: they are back-filled.
+    fn owe(&mut self, range: SourceRange) {
+        match self.owed.back_mut().filter(|last| last.end() == range.first) {
+            Some(last) => last.count += range.count,
+            None => self.owed.push_back(range),
+        }
+    }
+
+    /// Bytes per second that everything together may take.
+    fn rate(&self) -> f64 {
+        match self.mode {
+            SendMode::Live => self.controller.decision().rate,
+            SendMode::Fast => FAST_RATE,
+        }
+    }
+
+    /// Parity of the groups to come. A file that goes as fast as it can has no deadline: requests do.
+    fn plan(&self) -> Plan {
+        let plan = self.controller.decision().plan;
+        match self.mode {
+            SendMode::Live => plan,
+            SendMode::Fast => Plan { parities: 0, ..plan },
+        }
+    }
+
+    fn quiet_time(&self) -> Duration {
+        QUIET.max(self.round_trip.smoothed() * 4)
     }
 
     fn advance_durable(&mut self, durable: SourceNumber) {

@@ -16,7 +16,27 @@ impl Sender {
             self.stats.rejected += 1;
         } else if let Link::Up { heard, .. } = &mut self.link {
             *heard = now;
+            self.unanswered = None;
+            if std::mem::take(&mut self.away) {
+                self.go_on(now);
+            }
         }
+    }
+
+    /// The network is back: live goes on with what is new. What it left out is asked for by the receiver.
+    fn go_on(&mut self, now: HostNanos) {
+        self.encoder.close_all();
+        self.encoder.forget_parities();
+        if self.mode == SendMode::Live {
+            self.previews.clear();
+            self.next_live = self.next_live.max(self.first_live(now));
+            self.announced = self.announced.max(self.next_live);
+        }
+    }
+
+    /// The first entry that is recent enough to be sent as live.
+    fn first_live(&self, now: HostNanos) -> SourceNumber {
+        self.retention.first_written_since(HostNanos(now.0.saturating_sub(LIVE_AGE.as_nanos() as u64)))
     }
 
     fn handle_message(&mut self, now: HostNanos, kind: Kind, payload: &[u8]) -> Option<()> {
@@ -38,7 +58,7 @@ impl Sender {
                     self.become_finished();
                 }
             }
-            Kind::Hello | Kind::Source | Kind::Parity | Kind::Probe | Kind::Gone | Kind::Close => return None,
+            Kind::Hello | Kind::Source | Kind::Parity | Kind::Probe | Kind::Gone | Kind::Close | Kind::Preview => return None,
         }
         Some(())
     }
@@ -51,16 +71,12 @@ impl Sender {
             return self.become_finished();
         }
         self.link = Link::up(now);
-        // At least one hello was sent.
-        self.redundancy = Redundancy::after(PacketNumber(self.packet.0.saturating_sub(1)));
         self.advance_durable(ack.durable);
         self.next_live = match self.mode {
-            SendMode::Live => {
-                let recent = HostNanos(now.0.saturating_sub(LIVE_AGE.as_nanos() as u64));
-                self.retention.first_written_since(recent)
-            }
+            SendMode::Live => self.first_live(now),
             SendMode::Fast => self.retention.first(),
         };
+        self.announced = self.next_live;
         self.probe_due = now;
         self.gone_due = now;
         self.events.push_back(SenderEvent::Connected { receiver: ack.receiver });
@@ -86,23 +102,43 @@ impl Sender {
         if !matches!(self.link, Link::Up { .. }) || feedback.received > self.retention.next() {
             return;
         }
-        self.redundancy.on_feedback(&feedback);
+        let situation = Situation {
+            live_sent: self.flow.live_up_to(feedback.highest_packet),
+            round_trip: self.round_trip.smoothed(),
+            block: self.flow.block(),
+            needs: self.flow.needs(),
+            back_fill_waited: std::mem::take(&mut self.waited),
+        };
+        self.controller.on_feedback(now, &feedback, &situation);
         self.advance_durable(feedback.durable);
         self.stats.received = feedback.received.max(self.stats.received);
         self.stats.complete = feedback.complete;
         self.stats.repaired = feedback.repaired;
-        self.stats.loss = self.redundancy.loss();
-        // Only what was sent and is kept can be sent again.
-        let (first, end) = (self.retention.first_kept(), self.next_live);
-        let within = |range: SourceRange| {
-            let (first, end) = (range.first.max(first), range.end().min(end));
-            let count = end.0.checked_sub(first.0).filter(|count| *count > 0)?;
-            Some(SourceRange { first, count })
-        };
-        self.missing = feedback.missing.into_iter().filter_map(within).collect();
+        self.stats.loss = self.controller.loss();
+        self.stats.level = self.controller.decision().level;
+        self.stats.rate = self.rate();
+        self.note_missing(now, &feedback.missing);
         if self.all_durable() {
             self.probe_due = self.probe_due.max(now);
         }
+    }
+
+    /// Only what was sent and is kept can be sent again. What is recent goes first.
+    fn note_missing(&mut self, now: HostNanos, named: &[SourceRange]) {
+        let age = if self.mode == SendMode::Live { URGENT_AGE } else { Duration::ZERO };
+        let recent = self.retention.first_written_since(HostNanos(now.0.saturating_sub(age.as_nanos() as u64)));
+        let part = |first: SourceNumber, end: SourceNumber| {
+            let range = move |range: &SourceRange| {
+                let (first, end) = (range.first.max(first), range.end().min(end));
+                let count = end.0.checked_sub(first.0).filter(|count| *count > 0)?;
+                Some(SourceRange { first, count })
+            };
+            named.iter().filter_map(range).collect()
+        };
+        let (first, end) = (self.retention.first_kept(), self.next_live);
+        let middle = recent.clamp(first.min(end), end);
+        self.missing = part(first, middle);
+        self.urgent = part(middle, end);
     }
 
     fn on_reply(&mut self, now: HostNanos, reply: ProbeReply) {
@@ -110,6 +146,11 @@ impl Sender {
         self.clock.add(exchange);
         self.exchanges = self.exchanges.saturating_add(1);
         if let Some(round_trip) = exchange.round_trip() {
+            if self.round_trip.smoothed().is_zero() {
+                // The receiver is told at once how eagerly to ask.
+                self.probe_due = now;
+            }
+            self.round_trip.add(round_trip);
             // Follows a shorter one at once, a longer one slowly.
             let last = self.stats.round_trip;
             self.stats.round_trip = if last.is_zero() || round_trip < last { round_trip } else { (last * 7 + round_trip) / 8 };

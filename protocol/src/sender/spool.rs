@@ -31,6 +31,7 @@ impl Sender {
         sender.retention = Retention::resume(config.retention_bytes, left.first, left.end, left.before);
         sender.packer = Packer::new(left.end);
         sender.next_live = left.end;
+        sender.announced = left.end;
         sender.stats.entries = left.end.0;
         sender.position = left.position;
         sender.ended = left.ended;
@@ -108,6 +109,7 @@ impl Sender {
         let next = self.retention.next();
         self.packer = Packer::new(next);
         self.next_live = next;
+        self.announced = self.announced.max(next);
         self.stats.entries = next.0;
         self.finish(now, End { position, reason: EndReason::Interrupted });
     }

@@ -2,40 +2,55 @@
 
 use super::*;
 
+/// Which entries are sent again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Again {
+    /// Those that were sent in this session: what was only previewed has time.
+    Lost,
+    /// Those that were not.
+    Unsent,
+    /// All.
+    Any,
+}
+
 impl Sender {
     /// Writes the next datagram that is to be sent now into `out`; false when there is none.
     pub fn poll_transmit(&mut self, now: HostNanos, out: &mut Vec<u8>) -> bool {
-        match &self.link {
+        let sent = match &self.link {
             Link::Asking { .. } => self.send_hello(now, out),
+            Link::Up { .. } if self.away => self.send_close(now, out) || self.send_probe(now, out),
             Link::Up { .. } => {
+                self.bucket.fill(now, self.rate());
                 self.send_close(now, out)
                     || self.send_probe(now, out)
                     || self.send_live(now, out)
                     || self.send_parity(now, out)
+                    || self.send_urgent(now, out)
                     || self.send_gone(now, out)
-                    || self.send_repeat(now, out)
+                    || self.send_back_fill(now, out)
             }
             Link::Refused { .. } | Link::Finished => false,
+        };
+        if sent {
+            self.bucket.take(out.len());
+            self.stats.datagrams += 1;
+            self.stats.bytes += out.len() as u64;
         }
+        sent
     }
 
     fn send_hello(&mut self, now: HostNanos, out: &mut Vec<u8>) -> bool {
-        let Link::Asking { cookie, due, pause } = &mut self.link else { return false };
-        if now < *due {
-            return false;
-        }
-        *due = now.after(*pause);
-        *pause = (*pause * 2).min(HELLO_SLOWEST);
+        let Some(cookie) = self.link.next_hello(now) else { return false };
         let hello = Hello {
             versions: (VERSION, VERSION),
-            cookie: *cookie,
+            cookie,
             // What is lost since then is told with its reason.
             first: self.retention.durable(),
             next: self.retention.next(),
             description: self.description.clone(),
         };
         hello.write(&mut self.payload);
-        self.emit(out, Kind::Hello)
+        self.emit(now, out, Kind::Hello)
     }
 
     fn send_close(&mut self, now: HostNanos, out: &mut Vec<u8>) -> bool {
@@ -51,49 +66,80 @@ impl Sender {
         *closes += 1;
         *close_due = now.after(REPEAT_INTERVAL);
         Close { end: self.retention.next() }.write(&mut self.payload);
-        self.emit(out, Kind::Close)
+        self.emit(now, out, Kind::Close)
     }
 
     fn send_probe(&mut self, now: HostNanos, out: &mut Vec<u8>) -> bool {
-        if now < self.probe_due {
+        if now < self.probe_due && self.tail_due.is_none_or(|due| now < due) {
             return false;
         }
+        self.tail_due = None;
         let busy = self.stats.durable < self.next_live;
+        let overdue = self.unanswered.is_some_and(|since| now.since(since) >= self.round_trip.bound());
         let pause = match self.exchanges {
             0..8 => PROBE_FIRST,
+            _ if overdue => PROBE_UNANSWERED,
             _ if busy => PROBE_BUSY,
             _ => PROBE_IDLE,
         };
         self.probe_due = now.after(pause);
-        Probe { sent_at: now, next: self.next_live }.write(&mut self.payload);
-        self.emit(out, Kind::Probe)
+        self.unanswered = self.unanswered.or(Some(now));
+        let micros = |duration: Duration| duration.as_micros().try_into().unwrap_or(u32::MAX);
+        let patience = match self.mode {
+            SendMode::Live => self.controller.patience(self.round_trip.smoothed()),
+            SendMode::Fast => Duration::ZERO,
+        };
+        Probe {
+            sent_at: now,
+            next: self.announced,
+            patience_micros: micros(patience),
+            round_trip_micros: micros(self.round_trip.smoothed()),
+        }
+        .write(&mut self.payload);
+        self.emit(now, out, Kind::Probe)
     }
 
     fn send_live(&mut self, now: HostNanos, out: &mut Vec<u8>) -> bool {
-        let held_back = self.mode == SendMode::Fast && self.next_live.0 >= self.stats.received.0 + FAST_WINDOW;
-        let parity_first = self.encoder.has_parity() && now >= self.parity_due;
-        if held_back || parity_first {
+        if let Some(preview) = self.previews.pop() {
+            self.stats.previews += 1;
+            return self.send_protected(now, Kind::Preview, &preview, out);
+        }
+        if self.mode == SendMode::Fast && self.next_live.0 >= self.stats.received.0 + FAST_WINDOW {
             return false;
         }
-        let number = self.next_live;
-        let Some(kept) = self.retention.entry(number) else { return false };
+        let next = self.next_live;
+        if let Some(owed) = self.owed.iter().rev().find(|owed| (owed.first..owed.end()).contains(&next)) {
+            // It went out as a preview.
+            self.next_live = owed.end();
+        }
+        let Some(kept) = self.retention.entry(self.next_live) else { return false };
         kept.sent = Some(now);
         let entry = kept.entry.clone();
         self.next_live.0 += 1;
+        self.announced = self.announced.max(self.next_live);
+        self.send_protected(now, Kind::Source, &entry, out)
+    }
+
+    /// A datagram of the live path, within a group.
+    fn send_protected(&mut self, now: HostNanos, kind: Kind, payload: &[u8], out: &mut Vec<u8>) -> bool {
+        if self.mode == SendMode::Live {
+            self.tail_due = Some(now.after(TAIL_PROBE));
+        }
         if !self.encoder.has_open() {
-            self.encoder.set_plan(self.redundancy.plan());
+            self.encoder.set_plan(self.plan());
             self.group_opened = Some(now);
         }
-        let had_parity = self.encoder.has_parity();
-        let shard = self.encoder.push(&entry);
+        if !self.encoder.has_parity() {
+            self.parity_due = now.after(self.controller.decision().parity_spacing);
+        }
+        let shard = self.encoder.push(payload);
         if !self.encoder.has_open() {
             self.group_opened = None;
         }
-        // After each entry one parity may go: that is the spreading while entries flow.
-        self.parity_due = if had_parity { now } else { now.after(PARITY_SPACING) };
-        let head = Head { shard: Some(shard), ..self.head(Kind::Source) };
-        header::write(out, head, &entry);
-        self.count(out)
+        let head = Head { shard: Some(shard), ..self.head(now, kind) };
+        self.flow.note_live(head.packet);
+        header::write(out, head, payload);
+        true
     }
 
     fn send_parity(&mut self, now: HostNanos, out: &mut Vec<u8>) -> bool {
@@ -101,63 +147,89 @@ impl Sender {
             return false;
         }
         let Some(parity) = self.encoder.pop() else { return false };
-        self.parity_due = now.after(PARITY_SPACING);
+        self.parity_due = now.after(self.controller.decision().parity_spacing);
         self.stats.parities += 1;
-        let head = Head { shard: Some(parity.shard), ..self.head(Kind::Parity) };
+        let head = Head { shard: Some(parity.shard), ..self.head(now, Kind::Parity) };
         header::write(out, head, &parity.payload);
-        self.count(out)
+        true
     }
 
     fn send_gone(&mut self, now: HostNanos, out: &mut Vec<u8>) -> bool {
         let Some(gone) = self.next_gone(now) else { return false };
         gone.write(&mut self.payload);
-        self.emit(out, Kind::Gone)
+        self.emit(now, out, Kind::Gone)
     }
 
-    fn send_repeat(&mut self, now: HostNanos, out: &mut Vec<u8>) -> bool {
-        if !self.repeats.has_room(now, self.stats.round_trip) {
+    /// What was lost of late: a live view may wait for it.
+    fn send_urgent(&mut self, now: HostNanos, out: &mut Vec<u8>) -> bool {
+        if !self.bucket.has_credit() {
+            self.waited |= !self.urgent.is_empty();
             return false;
         }
-        let patience = self.repeats.patience(self.stats.round_trip);
-        while let Some(range) = self.missing.front_mut() {
+        let mut urgent = std::mem::take(&mut self.urgent);
+        let sent = self.send_again(now, &mut urgent, Again::Lost, out);
+        self.urgent = urgent;
+        sent
+    }
+
+    /// All else that is missing, as far as the pace allows: what is asked for, then what was only previewed.
+    fn send_back_fill(&mut self, now: HostNanos, out: &mut Vec<u8>) -> bool {
+        if !self.bucket.has_room() {
+            self.waited |= !self.missing.is_empty() || !self.owed.is_empty();
+            return false;
+        }
+        let mut missing = std::mem::take(&mut self.missing);
+        let mut sent = self.send_again(now, &mut missing, Again::Any, out);
+        self.missing = missing;
+        if !sent {
+            let mut owed = std::mem::take(&mut self.owed);
+            sent = self.send_again(now, &mut owed, Again::Unsent, out);
+            self.owed = owed;
+        }
+        sent
+    }
+
+    /// Sends the first entry of `ranges` that is kept and is not under way, and takes what is before it off them.
+    fn send_again(&mut self, now: HostNanos, ranges: &mut VecDeque<SourceRange>, which: Again, out: &mut Vec<u8>) -> bool {
+        let patience = self.round_trip.bound() + REPEAT_MARGIN;
+        while let Some(range) = ranges.front_mut() {
             let absent = self.retention.recall(*range);
             let number = SourceNumber(range.first.0 + absent);
             range.count = range.count.saturating_sub(absent + 1);
             range.first = SourceNumber(number.0 + 1);
             if range.count == 0 {
-                self.missing.pop_front();
+                ranges.pop_front();
             }
             let Some(kept) = self.retention.entry(number) else { continue };
-            if kept.sent.is_some_and(|sent| now.since(sent) < patience) {
+            let wanted = match which {
+                Again::Lost => kept.sent.is_some(),
+                Again::Unsent => kept.sent.is_none(),
+                Again::Any => true,
+            };
+            if !wanted || kept.sent.is_some_and(|sent| now.since(sent) < patience) {
                 continue;
             }
             let flags = if kept.sent.is_some() { FLAG_REPEAT } else { FLAG_BACKFILL };
             kept.sent = Some(now);
             let entry = kept.entry.clone();
-            self.repeats.add(now);
+            self.announced = self.announced.max(SourceNumber(number.0 + 1));
             self.stats.repeats += 1;
-            let head = Head { flags, ..self.head(Kind::Source) };
+            let head = Head { flags, ..self.head(now, Kind::Source) };
             header::write(out, head, &entry);
-            return self.count(out);
+            return true;
         }
         false
     }
 
-    fn head(&mut self, kind: Kind) -> Head {
-        let head = Head::new(kind, self.session, self.packet);
+    fn head(&mut self, now: HostNanos, kind: Kind) -> Head {
+        let head = Head { sent_micros: (now.0 / 1_000) as u32, ..Head::new(kind, self.session, self.packet) };
         self.packet.0 += 1;
         head
     }
 
-    fn emit(&mut self, out: &mut Vec<u8>, kind: Kind) -> bool {
-        let head = self.head(kind);
+    fn emit(&mut self, now: HostNanos, out: &mut Vec<u8>, kind: Kind) -> bool {
+        let head = self.head(now, kind);
         header::write(out, head, &self.payload);
-        self.count(out)
-    }
-
-    fn count(&mut self, out: &[u8]) -> bool {
-        self.stats.datagrams += 1;
-        self.stats.bytes += out.len() as u64;
         true
     }
 }

@@ -33,8 +33,10 @@ impl Random {
 pub struct Weather {
     /// Probability that a datagram is lost.
     pub loss: f64,
-    /// Mean time between bursts and mean length of one, in which everything is lost.
+    /// Mean time between bursts and mean length of one, in which everything is lost: Gilbert and Elliott's model in continuous time.
     pub bursts: Option<(Duration, Duration)>,
+    /// Everything is lost once in each of the first, for the second: bursts of one length.
+    pub regular_bursts: Option<(Duration, Duration)>,
     pub delay: Duration,
     /// Added to the delay, uniform between zero and this.
     pub jitter: Duration,
@@ -54,6 +56,7 @@ impl Default for Weather {
         Self {
             loss: 0.0,
             bursts: None,
+            regular_bursts: None,
             delay: Duration::from_millis(1),
             jitter: Duration::ZERO,
             reorder: 0.0,
@@ -68,11 +71,13 @@ impl Default for Weather {
 /// One direction.
 #[derive(Debug)]
 pub struct Link {
-    weather: Weather,
+    /// May be changed while it runs.
+    pub weather: Weather,
     random: Random,
     burst_until: HostNanos,
     next_burst: HostNanos,
     busy_until: HostNanos,
+    phase: u64,
     under_way: BTreeMap<(HostNanos, u64), Vec<u8>>,
     count: u64,
     pub lost: u64,
@@ -82,9 +87,11 @@ impl Link {
     pub fn new(weather: Weather, seed: u64) -> Self {
         let mut random = Random(seed);
         let next_burst = weather.bursts.map_or(HostNanos(u64::MAX), |(between, _)| HostNanos(exponential(&mut random, between)));
+        let phase = weather.regular_bursts.map_or(0, |(every, _)| (random.unit() * every.as_nanos() as f64) as u64);
         Self {
             weather,
             random,
+            phase,
             burst_until: HostNanos(0),
             next_burst,
             busy_until: HostNanos(0),
@@ -113,7 +120,10 @@ impl Link {
             leaves = HostNanos(leaves.0 + (datagram.len() as f64 / rate * 1.0e9) as u64);
             self.busy_until = leaves;
         }
-        if outage || now < self.burst_until || self.random.happens(weather.loss) {
+        let regular = weather
+            .regular_bursts
+            .is_some_and(|(every, length)| Duration::from_nanos((now.0 + self.phase) % every.as_nanos() as u64) < length);
+        if outage || regular || now < self.burst_until || self.random.happens(weather.loss) {
             self.lost += 1;
             return;
         }

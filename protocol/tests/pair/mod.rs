@@ -10,9 +10,10 @@ use std::time::Duration;
 use link::{Link, Random, Weather};
 use send_learn_protocol::packet::close::Gone;
 use send_learn_protocol::packet::hello::{Description, PropertyKey};
+use send_learn_protocol::quality::Level;
 use send_learn_protocol::receiver::{Held, Receiver, ReceiverConfig, ReceiverEvent};
 use send_learn_protocol::record::{End, EndReason, MidiEvent, MidiKind, Record, records};
-use send_learn_protocol::sender::{SendMode, Sender, SenderConfig, SenderEvent};
+use send_learn_protocol::sender::{Sender, SenderConfig, SenderEvent};
 use send_learn_protocol::tap::Arrival;
 use send_learn_protocol::units::{
     HostId, HostNanos, MachineId, ReceiverId, SamplePosition, SessionId, SourceNumber, StreamId, TakeId,
@@ -48,7 +49,7 @@ pub struct Disk {
 
 impl Disk {
     pub fn complete(&self) -> SourceNumber {
-        let mut number = 0;
+        let mut number = self.synced.0;
         loop {
             if self.entries.contains_key(&number) {
                 number += 1;
@@ -72,6 +73,12 @@ pub struct Pair {
     pub events: Vec<SenderEvent>,
     /// Per entry: how long after it was written the receiver had it, and how it came.
     pub delays: BTreeMap<u64, (Duration, Arrival)>,
+    /// Per block: how long after it was written a live view had all of its samples, as entries or as previews.
+    pub live: BTreeMap<u64, Duration>,
+    /// Frames of each block that came as entries and as previews.
+    heard: BTreeMap<u64, [u64; 2]>,
+    /// Each change of the live path's level, and when.
+    pub levels: Vec<(HostNanos, Level)>,
     /// While true, the disk does not sync.
     pub disk_stalled: bool,
     written: BTreeMap<u64, HostNanos>,
@@ -99,6 +106,9 @@ impl Pair {
             session: None,
             events: Vec::new(),
             delays: BTreeMap::new(),
+            live: BTreeMap::new(),
+            heard: BTreeMap::new(),
+            levels: Vec::new(),
             disk_stalled: false,
             written: BTreeMap::new(),
             sync_due: now,
@@ -126,7 +136,7 @@ impl Pair {
     pub fn play(&mut self, duration: Duration) {
         let end = self.now.after(duration);
         while self.now < end {
-            let due = HostNanos(1_000_000 + self.next_block * BLOCK * 1_000_000_000 / RATE);
+            let due = block_time(self.next_block);
             self.run_until(due.min(end));
             if self.now >= due {
                 self.write_block();
@@ -203,6 +213,18 @@ impl Pair {
         late as f64 / self.delays.len() as f64
     }
 
+    /// Blocks written so far.
+    pub fn blocks(&self) -> u64 {
+        self.next_block
+    }
+
+    /// The delay that this share of blocks did not exceed in a live view.
+    pub fn live_delay(&self, share: f64) -> Duration {
+        let mut delays: Vec<Duration> = self.live.values().copied().collect();
+        delays.sort_unstable();
+        delays[((delays.len() - 1) as f64 * share) as usize]
+    }
+
     fn recorded(&self) -> (Vec<f32>, Vec<(u64, [u8; 3])>) {
         let (mut audio, mut midi) = (Vec::new(), Vec::new());
         for (expected, (number, entry)) in self.disk.entries.iter().enumerate() {
@@ -260,6 +282,24 @@ impl Pair {
         while let Some(event) = self.sender.poll_event() {
             self.events.push(event);
         }
+        let level = self.sender.stats().level;
+        if self.levels.last().map_or(Level::Full, |(_, level)| *level) != level {
+            self.levels.push((self.now, level));
+        }
+    }
+
+    /// Notes whose samples an entry (0) or a preview (1) holds.
+    fn note_heard(&mut self, way: usize, entry: &[u8]) {
+        for record in records(entry).flatten() {
+            let Record::Audio(fragment) = record else { continue };
+            let block = fragment.position.0 / BLOCK;
+            let heard = self.heard.entry(block).or_default();
+            heard[way] += u64::from(fragment.frames);
+            if heard[way] >= BLOCK {
+                let written = block_time(block);
+                self.live.entry(block).or_insert(self.now.since(written));
+            }
+        }
     }
 
     fn on_event(&mut self, event: ReceiverEvent) {
@@ -274,12 +314,19 @@ impl Pair {
             ReceiverEvent::Entry { number, arrival, entry, .. } => {
                 let delay = self.now.since(self.written[&number.0]);
                 self.delays.entry(number.0).or_insert((delay, arrival));
+                self.note_heard(0, &entry);
                 assert!(self.disk.entries.insert(number.0, entry).is_none(), "entry {number:?} came twice");
             }
+            ReceiverEvent::Preview { preview, .. } => self.note_heard(1, &preview),
             ReceiverEvent::Gone { gone, .. } => self.disk.gone.push(gone),
             ReceiverEvent::Closed { .. } | ReceiverEvent::Silent { .. } => self.session = None,
         }
     }
+}
+
+/// When a block is written, if the player is in time.
+pub fn block_time(block: u64) -> HostNanos {
+    HostNanos(1_000_000 + block * BLOCK * 1_000_000_000 / RATE)
 }
 
 pub fn receiver(seed: u64, now: HostNanos) -> Receiver {
@@ -289,5 +336,5 @@ pub fn receiver(seed: u64, now: HostNanos) -> Receiver {
 
 /// A configuration that keeps little, for tests of the limit.
 pub fn small_retention(bytes: usize) -> SenderConfig {
-    SenderConfig { retention_bytes: bytes, mode: SendMode::Live }
+    SenderConfig { retention_bytes: bytes, ..SenderConfig::default() }
 }

@@ -13,6 +13,7 @@ use std::time::Duration;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
 use send_learn_protocol::packet::hello::Description;
+use send_learn_protocol::quality::Level;
 use send_learn_protocol::tap::{Arrival, Frame, GREETING, Health, TapError};
 use send_learn_protocol::units::HostNanos;
 
@@ -121,6 +122,11 @@ impl Tap {
         let frame = encode(&Frame::Entry { key, arrival, arrived, entry: entry.to_vec() });
         self.history.push(key, arrived, Arc::clone(&frame));
         self.send(frame, true);
+    }
+
+    /// A preview arrived. It is not kept for viewers that come later: by then they get the entries.
+    pub fn preview(&mut self, key: u32, arrival: Arrival, level: Level, arrived: HostNanos, preview: &[u8]) {
+        self.send(encode(&Frame::Preview { key, arrival, level, arrived, preview: preview.to_vec() }), true);
     }
 
     /// How a stream fares.

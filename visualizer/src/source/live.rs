@@ -157,7 +157,7 @@ fn deliver(frame: Frame, connection: u32, mailbox: &Mailbox) -> bool {
         Frame::Health { key: take, health } => mailbox.push(Event::Health { key: key(take), health }),
         Frame::StreamDown { key: take } => mailbox.push(Event::StreamDown { key: key(take) }),
         // What follows an invalid record in its entry cannot be read: the picture does without it.
-        Frame::Entry { key: take, entry, .. } => records(&entry)
+        Frame::Entry { key: take, entry, .. } | Frame::Preview { key: take, preview: entry, .. } => records(&entry)
             .map_while(Result::ok)
             .filter_map(|record| event(key(take), record))
             .fold(true, |_, event| mailbox.push(event)),
