@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use music::{BLOCK, begin, expected, play};
 use send_learn_plugin::capture::Capture;
@@ -81,7 +81,9 @@ fn leave_behind(folder: &Path, workstation: &Workstation, blocks: u32) -> TakeId
     let (mut audio, take) = begin(&stream, SendMode::Live);
     play_paced(&mut audio, blocks);
     audio.finish(EndReason::Deactivated);
+    let closed = Instant::now();
     drop((stream, uplink));
+    assert!(closed.elapsed() < Duration::from_millis(1_500), "a host that closes waited for {:?}", closed.elapsed());
     workstation.deaf.store(false, Ordering::Relaxed);
     take
 }
