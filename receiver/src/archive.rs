@@ -77,6 +77,8 @@ pub enum Command {
         /// How far its journal is.
         progress: Arc<Progress>,
     },
+    /// Close the parts of all takes, and begin the next.
+    Rotate,
     /// A take's sender is away: close its part. Its journal is not written any more.
     Interrupt {
         /// Which.
@@ -114,6 +116,7 @@ pub fn run(commands: &Queue<Command>, reports: &Queue<recorder::Command>, settin
                         reports.push(recorder::Command::Archived { id, take: Box::new(take) });
                     }
                 }
+                Command::Rotate => takes.values_mut().for_each(|follow| follow.assembly.ask_for_rotation()),
                 Command::Stop => return,
             }
         }

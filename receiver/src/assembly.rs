@@ -65,6 +65,8 @@ pub struct Assembly {
     folder: PathBuf,
     progress: Arc<Progress>,
     making: Making,
+    /// The part is to be closed as soon as it can be.
+    rotation_asked: bool,
     follower: Follower,
     /// Entries beyond the one that is next.
     beyond: BTreeMap<u64, Location>,
@@ -93,6 +95,7 @@ impl Assembly {
             folder,
             progress,
             making,
+            rotation_asked: false,
         }
     }
 
@@ -118,7 +121,7 @@ impl Assembly {
             if self.writing.timeline.ended().is_some() {
                 return Ok(Advance::Ended);
             }
-            if self.making.rotation.is_some_and(|rotation| self.writing.length() >= rotation) {
+            if self.is_rotation_due() {
                 self.rotate()?;
             }
             if let Some(location) = self.beyond.remove(&self.writing.next) {
@@ -158,8 +161,19 @@ impl Assembly {
         Ok(self.writing.part.as_mut().map_or(Ok(()), PartWriter::flush)?)
     }
 
+    /// The part is closed, and the next begun, as soon as that is possible.
+    pub fn ask_for_rotation(&mut self) {
+        self.rotation_asked = true;
+    }
+
+    fn is_rotation_due(&self) -> bool {
+        let length = self.writing.length();
+        (self.rotation_asked && length > Duration::ZERO) || self.making.rotation.is_some_and(|rotation| length >= rotation)
+    }
+
     /// Closes the part and lets the next begin. What of the journal is in closed parts is removed.
     fn rotate(&mut self) -> Result<(), AssemblyError> {
+        self.rotation_asked = false;
         let Some((part, sound)) = self.writing.close_part("rotated")? else { return Ok(()) };
         if !sound {
             // Made again, it would be no better. So the take becomes one part, and its journal is kept.

@@ -3,7 +3,7 @@
 //! The data's way, file by file: [`socket`] gets datagrams, [`server`] feeds the protocol's state machine and hands entries
 //! to the [`recorder`], which writes them to the [`journal`] and says what is durable; the [`archive`] reads the journal in
 //! order, a [`timeline`] places its records on the take's sample axis, and the [`store`] writes them to HDF5. The [`tap`]
-//! shows everything live.
+//! shows everything live; [`status`] says how it goes, and [`control`] tells it to other programs.
 //!
 //! What was recorded goes on from there: a [`source`] joins the parts of each take, [`sequences`] cuts windows on the common timeline,
 //! with their audio [`features`] and their [`music`], and [`export`] writes them in the formats of those who train models;
@@ -13,6 +13,7 @@
 pub mod archive;
 pub mod assembly;
 pub mod clock;
+pub mod control;
 pub mod data_folder;
 mod digest;
 pub mod export;

@@ -71,6 +71,8 @@ pub enum Command {
         /// The take.
         take: TakeId,
     },
+    /// Close the parts of all takes, and begin the next.
+    Rotate,
     /// The archive has closed a take.
     Archived {
         /// The take.

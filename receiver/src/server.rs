@@ -25,7 +25,7 @@ use crate::health::Meter;
 use crate::queue::Queue;
 use crate::recorder::{self, Command, Report};
 use crate::socket::{self, Datagrams, SocketError};
-use crate::status::Board;
+use crate::status::{Board, Status};
 use crate::tap::Tap;
 
 const DATAGRAMS: Token = Token(0);
@@ -113,6 +113,7 @@ pub struct Server {
     refused_entries: u64,
     log_status: bool,
     board: Board,
+    data: PathBuf,
     stop: Stop,
     _folder: DataFolder,
 }
@@ -149,6 +150,36 @@ impl Stop {
         self.asked.store(true, Ordering::Release);
         // Cannot fail while the poll lives, and nobody needs to be woken when it does not.
         let _ = self.waker.wake();
+    }
+}
+
+/// Asks a running [`Server`] and tells it what to do, from any thread.
+#[derive(Clone)]
+pub struct Remote {
+    board: Board,
+    commands: Queue<Command>,
+    stop: Stop,
+}
+
+impl Remote {
+    /// What it is doing: at most half a second old.
+    pub fn status(&self) -> Arc<Status> {
+        self.board.latest()
+    }
+
+    /// Closes the files of all takes that are open; they go on in others.
+    pub fn rotate(&self) {
+        self.commands.push(Command::Rotate);
+    }
+
+    /// As [`Stop::stop`].
+    pub fn stop(&self) {
+        self.stop.stop();
+    }
+
+    /// As [`Stop::is_asked`].
+    pub fn is_stopping(&self) -> bool {
+        self.stop.is_asked()
     }
 }
 
@@ -202,6 +233,7 @@ impl Server {
             refused_entries: 0,
             log_status: config.log_status,
             board: Board::default(),
+            data: config.data.clone(),
             stop: Stop { asked: Arc::new(AtomicBool::new(false)), waker },
             _folder: folder,
         })
@@ -212,9 +244,9 @@ impl Server {
         self.address
     }
 
-    /// Where the server says twice a second what it is doing.
-    pub fn board(&self) -> Board {
-        self.board.clone()
+    /// A handle to ask it with, and to tell it what to do, from any thread.
+    pub fn remote(&self) -> Remote {
+        Remote { board: self.board.clone(), commands: self.commands.clone(), stop: self.stop.clone() }
     }
 
     /// A handle to stop it with.
@@ -242,6 +274,7 @@ impl Server {
         let start = clock::now();
         let (mut next_health, mut next_status) = (start.after(HEALTH_INTERVAL), start.after(STATUS_INTERVAL));
         let mut more = false;
+        self.board.set(self.status());
         while !self.stop.is_asked() {
             let now = clock::now();
             let due = self.receiver.poll_timeout().map_or(next_health, |due| due.min(next_health));

@@ -1,16 +1,16 @@
 //! What a running receiver is doing at the moment, for whoever asks.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use send_learn_protocol::tap::Health;
-use send_learn_protocol::units::TakeId;
+use serde::{Deserialize, Serialize};
 
 /// One stream that is open.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StreamStatus {
-    /// Which take it is.
-    pub take: TakeId,
+    /// The take's UUID.
+    pub take: String,
     /// The name of its track, or an empty one.
     pub name: String,
     /// The name of its studio machine, or an empty one.
@@ -25,15 +25,41 @@ pub struct StreamStatus {
     pub recorded: f64,
     /// Loudness of the newest frame of features, RMS; 1 is full scale, `None` where there is none.
     pub rms: Option<f32>,
-    /// MIDI events since the stream was opened.
+    /// MIDI events since its sender connected.
     pub midi_events: u64,
-    /// Figures of its line and its recording.
-    pub health: Health,
+    /// Quality level of the live path: 1.0, 0.7 or 0.3.
+    pub level: f64,
+    /// Share of datagrams lost before any repair over the last seconds, 0 to 1.
+    pub loss: f64,
+    /// Share of entries that were late for the live view over the last seconds, 0 to 1.
+    pub late: f64,
+    /// Payload bits received per second.
+    pub bits_per_second: f64,
+    /// Interarrival jitter (RFC 3550) in milliseconds.
+    pub jitter_ms: f64,
+    /// One-way delay of the newest block, from host to receiver, in milliseconds; `None` until the clocks are known.
+    pub delay_ms: Option<f64>,
+    /// Seconds of audio that are received but not yet durable.
+    pub not_yet_durable: f64,
+    /// Entries rebuilt from parity since the session began.
+    pub repaired: u64,
+    /// Entries that came as repeats or back-fill since the session began.
+    pub resent: u64,
+    /// Entries known to exist and still missing.
+    pub owed: u64,
+    /// Frames recorded as gaps.
+    pub gap_frames: u64,
 }
 
 /// Everything at one moment.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Status {
+    /// The receiver's version.
+    pub version: String,
+    /// Where it listens; `None` before it does.
+    pub address: Option<SocketAddr>,
+    /// The folder that it records to.
+    pub data: PathBuf,
     /// Open streams: by machine, then by name.
     pub streams: Vec<StreamStatus>,
 }

@@ -76,7 +76,8 @@ impl Terminal {
 
     /// Waits until the screen shows what is asked for, and gives it.
     fn see(&self, what: &str, shows: impl Fn(&str) -> bool) -> String {
-        let deadline = Instant::now() + PATIENCE;
+        // An export takes a while where other work goes on.
+        let deadline = Instant::now() + 3 * PATIENCE;
         loop {
             let text = self.text();
             if shows(&text) {

@@ -1,5 +1,6 @@
 //! The commands that a person types.
 
+mod ask;
 mod console;
 mod export;
 mod info;
@@ -7,6 +8,7 @@ mod list;
 mod quality;
 mod report;
 mod serve;
+mod streams;
 mod table;
 mod verify;
 
@@ -43,6 +45,24 @@ enum Command {
         /// Do not compute features of the audio while recording.
         #[arg(long)]
         no_features: bool,
+        #[command(flatten)]
+        data: DataFolder,
+    },
+    /// Say what the running receiver is doing.
+    Status {
+        /// For programs: one JSON document.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        data: DataFolder,
+    },
+    /// Have the running receiver close the files of all open takes; they go on in others.
+    Rotate {
+        #[command(flatten)]
+        data: DataFolder,
+    },
+    /// Have the running receiver close all recordings and end; wait until it has.
+    Stop {
         #[command(flatten)]
         data: DataFolder,
     },
@@ -97,6 +117,9 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             let config = Config { features: !no_features, rotation, ..Config::new(listen, data.path()?) };
             serve::run(config, open)
         }
+        Command::Status { json, data } => ask::status(&data.path()?, json),
+        Command::Rotate { data } => ask::rotate(&data.path()?),
+        Command::Stop { data } => ask::stop(&data.path()?),
         Command::Info { path, json } => info::run(&path, json),
         Command::Verify { path } => verify::run(&path),
         Command::Export(options) => export::run(options),

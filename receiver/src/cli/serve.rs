@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::thread;
 
 use anyhow::{Context, bail};
+use send_learn::control;
 use send_learn::server::{Config, Server, Stop};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -30,6 +31,10 @@ pub(super) fn run(config: Config, open: bool) -> anyhow::Result<ExitCode> {
 
     let data = config.data.clone();
     let server = Server::bind(&Config { log_status: !with_console, ..config })?;
+    // Recording does not depend on it.
+    if let Err(error) = control::listen(&data, server.remote()) {
+        tracing::warn!("`send-learn status` and `stop` will not reach this receiver: {error}");
+    }
     let elsewhere = Elsewhere::default();
     stop_on_signals(server.stopper(), elsewhere.clone()).context("cannot listen for signals")?;
     let mut out = io::stdout().lock();
@@ -37,11 +42,12 @@ pub(super) fn run(config: Config, open: bool) -> anyhow::Result<ExitCode> {
     let _ = writeln!(out, "listening on {}", server.address()).and_then(|()| out.flush());
     drop(out);
     if with_console {
-        console::run(server, data, log, elsewhere)?;
+        console::run(server, &data, log, elsewhere)?;
     } else {
         tracing::info!("recording to {}; Ctrl-C closes the recordings and ends", data.display());
         server.run().context("the receiver failed; recordings are closed")?;
     }
+    control::close(&data);
     tracing::info!("all recordings are closed");
     Ok(ExitCode::SUCCESS)
 }

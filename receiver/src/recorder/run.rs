@@ -129,6 +129,7 @@ impl Recorder {
                 Some(Status::Closing(waiting)) => *waiting = None,
                 _ => {}
             },
+            Command::Rotate => self.archive.push(archive::Command::Rotate),
             Command::Archived { id, take } => self.on_archived(id, take),
             Command::Stop => self.stopping = true,
         }

@@ -46,16 +46,18 @@ impl Server {
     pub(super) fn status(&self) -> Status {
         let accepted = self.streams.iter().filter(|(_, stream)| stream.key != 0);
         let mut streams: Vec<StreamStatus> = accepted.map(|(take, stream)| stream.status(*take)).collect();
-        streams.sort_by(|a, b| (&a.machine, &a.name, a.take.0).cmp(&(&b.machine, &b.name, b.take.0)));
-        Status { streams }
+        streams.sort_by(|a, b| (&a.machine, &a.name, &a.take).cmp(&(&b.machine, &b.name, &b.take)));
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        Status { version, address: Some(self.address), data: self.data.clone(), streams }
     }
 }
 
 impl Stream {
     fn status(&self, take: TakeId) -> StreamStatus {
         let text = |key| self.description.property(key).to_owned();
+        let health = &self.health;
         StreamStatus {
-            take,
+            take: take.to_string(),
             name: text(PropertyKey::NAME),
             machine: text(PropertyKey::MACHINE),
             peer: self.peer,
@@ -64,7 +66,17 @@ impl Stream {
             recorded: self.progress.frames.load(Ordering::Relaxed) as f64 / self.description.sample_rate,
             rms: self.progress.rms(),
             midi_events: self.meter.midi_events(),
-            health: self.health,
+            level: health.level,
+            loss: health.loss,
+            late: health.residual_loss,
+            bits_per_second: health.bits_per_second,
+            jitter_ms: health.jitter_ms,
+            delay_ms: Some(health.latency_ms).filter(|delay| delay.is_finite()),
+            not_yet_durable: health.durable_lag,
+            repaired: health.repaired,
+            resent: health.resent,
+            owed: health.owed,
+            gap_frames: health.gap_frames,
         }
     }
 }

@@ -3,7 +3,6 @@
 mod line;
 mod log;
 mod screen;
-mod table;
 mod words;
 
 use std::io;
@@ -17,11 +16,11 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
 use rustix::process::{Pid, setpriority_process};
-use send_learn::server::{Server, Stop};
-use send_learn::status::Board;
+use send_learn::server::{Remote, Server};
 
 pub(super) use log::Log;
 
+use super::{streams, table};
 use line::{Edit, Line};
 use screen::Screen;
 use words::Asked;
@@ -50,16 +49,15 @@ impl Elsewhere {
 ///
 /// # Errors
 /// What the operating system says about the terminal, or the server about its end. Recordings are closed in both cases.
-pub(super) fn run(server: Server, data: PathBuf, log: Log, elsewhere: Elsewhere) -> anyhow::Result<()> {
-    let stop = server.stopper();
+pub(super) fn run(server: Server, data: &Path, log: Log, elsewhere: Elsewhere) -> anyhow::Result<()> {
+    let remote = server.remote();
     let mut console = Console {
         head: format!(" Send Learn · {} · {}", server.address(), data.display()),
-        board: server.board(),
         disk: Disk::default(),
-        data,
+        data: data.to_owned(),
         log,
         elsewhere,
-        stop: stop.clone(),
+        remote: remote.clone(),
         line: Line::default(),
     };
     let server = thread::Builder::new().name("server".into()).spawn(move || server.run())?;
@@ -68,31 +66,30 @@ pub(super) fn run(server: Server, data: PathBuf, log: Log, elsewhere: Elsewhere)
     if let Err(error) = &ran {
         eprintln!("send-learn: the terminal failed ({error}); recording goes on until it is told to end");
         // As without a terminal: whoever started it ends it.
-        while !stop.is_asked() && !server.is_finished() {
+        while !remote.is_stopping() && !server.is_finished() {
             thread::sleep(REDRAW);
         }
     }
-    stop.stop();
+    remote.stop();
     let served = server.join().map_err(|_| anyhow::anyhow!("the network thread panicked"))?;
     served.context("the receiver failed; recordings are closed")
 }
 
 struct Console {
     head: String,
-    board: Board,
     disk: Disk,
     data: PathBuf,
     log: Log,
     elsewhere: Elsewhere,
-    stop: Stop,
+    remote: Remote,
     line: Line,
 }
 
 impl Console {
     fn run(&mut self, server: &JoinHandle<io::Result<()>>) -> io::Result<()> {
         let mut screen = self.open()?;
-        while !self.stop.is_asked() && !server.is_finished() {
-            let status = self.board.latest();
+        while !self.remote.is_stopping() && !server.is_finished() {
+            let status = self.remote.status();
             if screen.is_outgrown(status.streams.len()) {
                 drop(screen);
                 screen = self.open()?;
@@ -126,7 +123,7 @@ impl Console {
                 Asked::Status => screen.print(&self.status())?,
                 Asked::Help => {
                     let rows: Vec<Vec<String>> = words::HELP.iter().map(|row| row.map(str::to_owned).to_vec()).collect();
-                    screen.print(&crate::cli::table::columns(&rows))?;
+                    screen.print(&table::columns(&rows))?;
                 }
                 Asked::Unclear(why) => screen.print(&[why])?,
                 Asked::Run(words) => {
@@ -141,7 +138,7 @@ impl Console {
 
     /// Takes the terminal, and the log with it.
     fn open(&self) -> io::Result<Screen> {
-        let screen = Screen::open(self.board.latest().streams.len());
+        let screen = Screen::open(self.remote.status().streams.len());
         if screen.is_ok() {
             self.log.hold();
         }
@@ -149,8 +146,8 @@ impl Console {
     }
 
     fn status(&self) -> Vec<String> {
-        let status = self.board.latest();
-        if status.streams.is_empty() { vec![table::NO_STREAM.to_owned()] } else { table::lines(&status.streams) }
+        let status = self.remote.status();
+        if status.streams.is_empty() { vec![streams::NO_STREAM.to_owned()] } else { streams::lines(&status.streams) }
     }
 
     /// Runs a command of this program as a process of its own, which has the terminal while it lasts: whatever becomes of it,
@@ -172,7 +169,7 @@ impl Console {
             if let Some(status) = child.try_wait()? {
                 break status;
             }
-            if self.stop.is_asked() {
+            if self.remote.is_stopping() {
                 child.kill()?;
             }
             thread::sleep(Duration::from_millis(30));

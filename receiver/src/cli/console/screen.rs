@@ -14,7 +14,7 @@ use send_learn::status::Status;
 use unicode_width::UnicodeWidthChar;
 
 use super::line::Line;
-use super::table;
+use crate::cli::streams;
 
 /// Lines of the console besides those of the streams: the head, the table's head, the prompt.
 const FIXED: u16 = 3;
@@ -104,17 +104,17 @@ fn draw(frame: &mut Frame<'_>, head: &str, status: &Status, line: &Line) {
 fn draw_streams(frame: &mut Frame<'_>, area: Rect, status: &Status, bold: Style) {
     if status.streams.is_empty() {
         let dim = Style::new().add_modifier(Modifier::DIM);
-        frame.render_widget(Paragraph::new(table::NO_STREAM).style(dim), area);
+        frame.render_widget(Paragraph::new(streams::NO_STREAM).style(dim), area);
         return;
     }
     let rows = usize::from(area.height.saturating_sub(1));
     let hidden = status.streams.len().saturating_sub(rows);
-    let lines = table::lines(&status.streams);
-    let (title, streams) = lines.split_first().map_or((String::new(), &[][..]), |(title, rows)| (title.clone(), rows));
+    let lines = streams::lines(&status.streams);
+    let (title, rows_of) = lines.split_first().map_or((String::new(), &[][..]), |(title, rows)| (title.clone(), rows));
     let more = if hidden > 0 { format!("   (and {hidden} more: status)") } else { String::new() };
     let mut text = vec![Row::styled(title + &more, bold)];
-    for (line, stream) in streams.iter().zip(&status.streams).take(rows) {
-        let style = if table::is_well(stream) { Style::new() } else { Style::new().fg(Color::Yellow) };
+    for (line, stream) in rows_of.iter().zip(&status.streams).take(rows) {
+        let style = if streams::is_well(stream) { Style::new() } else { Style::new().fg(Color::Yellow) };
         text.push(Row::styled(line.clone(), style));
     }
     frame.render_widget(Paragraph::new(text), area);

@@ -2,7 +2,7 @@
 
 use send_learn::status::StreamStatus;
 
-use crate::cli::table::{columns, duration};
+use super::table::{columns, duration};
 
 /// What is said where there are none.
 pub(super) const NO_STREAM: &str = "no stream is open: put Send Learn on a track, or try send-learn-send --wav SONG.wav";
@@ -26,12 +26,11 @@ pub(super) fn is_well(stream: &StreamStatus) -> bool {
 
 /// In a word, how the stream fares.
 fn state(stream: &StreamStatus) -> &'static str {
-    let health = &stream.health;
-    if health.durable_lag > 5.0 {
+    if stream.not_yet_durable > 5.0 {
         "disk is slow"
-    } else if health.owed > 0 {
+    } else if stream.owed > 0 {
         "catching up"
-    } else if health.residual_loss > 0.01 {
+    } else if stream.late > 0.01 {
         "lossy"
     } else {
         "recording"
@@ -39,7 +38,6 @@ fn state(stream: &StreamStatus) -> &'static str {
 }
 
 fn row(stream: &StreamStatus) -> Vec<String> {
-    let health = &stream.health;
     let percent = |share: f64| format!("{:.1} %", share * 100.0);
     let sound = match stream.rms {
         None => "-".to_owned(),
@@ -53,12 +51,12 @@ fn row(stream: &StreamStatus) -> Vec<String> {
         duration(stream.recorded),
         sound,
         stream.midi_events.to_string(),
-        format!("{:.2} Mbit/s", health.bits_per_second / 1e6),
-        format!("{:.1}", health.level),
-        percent(health.loss),
-        percent(health.residual_loss),
-        if health.latency_ms.is_nan() { "-".to_owned() } else { format!("{:.1} ms", health.latency_ms) },
-        format!("{:.1} s", health.durable_lag),
+        format!("{:.2} Mbit/s", stream.bits_per_second / 1e6),
+        format!("{:.1}", stream.level),
+        percent(stream.loss),
+        percent(stream.late),
+        stream.delay_ms.map_or("-".to_owned(), |delay| format!("{delay:.1} ms")),
+        format!("{:.1} s", stream.not_yet_durable),
     ]
 }
 
@@ -70,14 +68,11 @@ fn short(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use send_learn_protocol::tap::Health;
-    use send_learn_protocol::units::TakeId;
-
     use super::*;
 
     fn stream() -> StreamStatus {
         StreamStatus {
-            take: TakeId([1; 16]),
+            take: String::new(),
             name: "Lead\x1b[2J vox".to_owned(),
             machine: "studio".to_owned(),
             peer: "127.0.0.1:9".parse().unwrap(),
@@ -86,7 +81,17 @@ mod tests {
             recorded: 61.0,
             rms: Some(0.1),
             midi_events: 12,
-            health: Health { latency_ms: f64::NAN, level: 1.0, bits_per_second: 3.1e6, ..Health::default() },
+            level: 1.0,
+            loss: 0.0,
+            late: 0.0,
+            bits_per_second: 3.1e6,
+            jitter_ms: 0.0,
+            delay_ms: None,
+            not_yet_durable: 0.0,
+            repaired: 0,
+            resent: 0,
+            owed: 0,
+            gap_frames: 0,
         }
     }
 
@@ -101,14 +106,14 @@ mod tests {
 
     #[test]
     fn what_needs_looking_at_is_said() {
-        let with = |change: &dyn Fn(&mut Health)| {
+        let with = |change: &dyn Fn(&mut StreamStatus)| {
             let mut stream = stream();
-            change(&mut stream.health);
+            change(&mut stream);
             (state(&stream), is_well(&stream))
         };
         assert_eq!(with(&|_| ()), ("recording", true));
-        assert_eq!(with(&|health| health.owed = 3), ("catching up", false));
-        assert_eq!(with(&|health| health.durable_lag = 6.0), ("disk is slow", false));
-        assert_eq!(with(&|health| health.residual_loss = 0.1), ("lossy", false));
+        assert_eq!(with(&|stream| stream.owed = 3), ("catching up", false));
+        assert_eq!(with(&|stream| stream.not_yet_durable = 6.0), ("disk is slow", false));
+        assert_eq!(with(&|stream| stream.late = 0.1), ("lossy", false));
     }
 }

@@ -1,0 +1,60 @@
+//! `send-learn status`, `rotate` and `stop`: what a running receiver is asked.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use send_learn::control::{Answer, AskError, Request, ask};
+use send_learn::status::Status;
+
+use super::streams;
+
+/// A receiver that is to end has this long to close its recordings.
+const CLOSING: Duration = Duration::from_secs(120);
+
+pub(super) fn status(data: &Path, json: bool) -> anyhow::Result<ExitCode> {
+    let Answer::Status(status) = ask(data, Request::Status)? else { bail!("the receiver is of another version") };
+    let mut out = io::stdout().lock();
+    if json {
+        serde_json::to_writer_pretty(&mut out, &status).context("cannot write JSON")?;
+        writeln!(out)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let Status { version, address, data, streams } = &status;
+    let address = address.map_or_else(|| "nowhere yet".to_owned(), |address| address.to_string());
+    writeln!(out, "Send Learn {version} listens on {address} and records to {}", data.display())?;
+    if streams.is_empty() {
+        writeln!(out, "{}", streams::NO_STREAM)?;
+    }
+    streams::lines(streams).iter().filter(|_| !streams.is_empty()).try_for_each(|line| writeln!(out, "{line}"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn rotate(data: &Path) -> anyhow::Result<ExitCode> {
+    accepted(&ask(data, Request::Rotate)?)?;
+    println!("the files of all open takes are closed; they go on in others");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Ends when the receiver has.
+pub(super) fn stop(data: &Path) -> anyhow::Result<ExitCode> {
+    accepted(&ask(data, Request::Stop)?)?;
+    let asked = Instant::now();
+    while !matches!(ask(data, Request::Status), Err(AskError::Nobody { .. })) {
+        if asked.elapsed() > CLOSING {
+            bail!("the receiver is still closing its recordings after {} s", CLOSING.as_secs());
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    println!("all recordings are closed");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn accepted(answer: &Answer) -> anyhow::Result<()> {
+    match answer {
+        Answer::Accepted => Ok(()),
+        other => bail!("the receiver is of another version: it answers {other:?}"),
+    }
+}
