@@ -87,3 +87,16 @@ fn previews_are_never_recorded_and_all_their_entries_are_back_filled() {
     pair.finish(seconds(60));
     pair.assert_complete();
 }
+
+#[test]
+fn while_the_network_is_away_only_probes_go_out() {
+    let away = Some((Duration::from_secs(2), Duration::from_millis(4_500)));
+    let mut pair = pair(Weather { outage: away, ..Weather::default() });
+    pair.play(Duration::from_millis(2_700));
+    let before = pair.sender.stats().bytes;
+    pair.play(Duration::from_millis(1_500));
+    let sent = pair.sender.stats().bytes - before;
+    assert!(sent < 10_000, "{sent} bytes were sent to nobody");
+    pair.finish(seconds(10));
+    pair.assert_complete();
+}

@@ -114,6 +114,9 @@ const SHARE_DATAGRAMS: u64 = 20;
 /// The rate at which the network delivers is taken over this long: several blocks, and more than a round trip of most links.
 const DELIVERY_SPAN: Duration = Duration::from_millis(200);
 
+/// The most samples that are kept for either: feedback comes at most once in a millisecond from a receiver that keeps to its rules.
+const MAX_SAMPLES: usize = 1_024;
+
 /// Parity is chosen anew this often: as often as feedback comes while nothing special happens.
 const PLAN_INTERVAL: Duration = Duration::from_millis(40);
 
@@ -228,7 +231,9 @@ impl Controller {
     fn delivered(&mut self, feedback: &Feedback) -> Option<f64> {
         let &(then, before) = self.delivery.front().unwrap_or(&(feedback.sent_at, feedback.bytes));
         self.delivery.push_back((feedback.sent_at, feedback.bytes));
-        while self.delivery.get(1).is_some_and(|(time, _)| feedback.sent_at.since(*time) >= DELIVERY_SPAN) {
+        while self.delivery.len() > MAX_SAMPLES
+            || self.delivery.get(1).is_some_and(|(time, _)| feedback.sent_at.since(*time) >= DELIVERY_SPAN)
+        {
             self.delivery.pop_front();
         }
         let span = feedback.sent_at.since(then);
@@ -239,7 +244,7 @@ impl Controller {
     fn live_share(&mut self, now: HostNanos, feedback: &Feedback, sent: u64) -> Option<f64> {
         let resent = feedback.resent.saturating_sub(feedback.backfilled);
         let came = [feedback.repaired, feedback.previews, resent].into_iter().fold(feedback.delivered, u64::saturating_add);
-        while self.live.front().is_some_and(|(time, ..)| now.since(*time) > SHARE_SPAN) {
+        while self.live.len() > MAX_SAMPLES || self.live.front().is_some_and(|(time, ..)| now.since(*time) > SHARE_SPAN) {
             self.live.pop_front();
         }
         let &(_, sent_before, came_before) = self.live.front().unwrap_or(&(now, sent, came));

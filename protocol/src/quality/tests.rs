@@ -148,3 +148,29 @@ fn the_pace_grows_only_while_back_fill_waits_and_falls_below_what_is_delivered()
     let queued = bench.run(0.2, Step { queue_millis: 20, delivered: 1.0e6, ..FINE });
     assert!(queued.rate < 1.0e6);
 }
+
+#[test]
+fn a_flood_of_feedback_that_says_anything_costs_no_memory() {
+    let mut bench = Bench::new(2);
+    for n in 0..10_000_u64 {
+        let word = n.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let feedback = Feedback {
+            highest_packet: PacketNumber(word),
+            datagrams: word >> 7,
+            bytes: u64::MAX - (word >> 3),
+            lost: word >> 1,
+            delivered: u64::MAX,
+            resent: word,
+            backfilled: word >> 2,
+            sent_at: HostNanos(word >> 32),
+            jitter_micros: word as u32,
+            queue_micros: (word >> 16) as u32,
+            longest_burst: word as u16,
+            ..Feedback::default()
+        };
+        bench.controller.on_feedback(HostNanos(n), &feedback, &bench.situation);
+    }
+    assert!(bench.controller.live.len() <= MAX_SAMPLES + 1 && bench.controller.delivery.len() <= MAX_SAMPLES + 1);
+    let decision = bench.controller.decision();
+    assert!(decision.rate.is_finite() && decision.plan.sources >= 1);
+}
