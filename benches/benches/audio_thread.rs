@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use send_learn_plugin::capture::{Capture, CaptureConfig, Captured, capture};
+use send_learn_plugin::capture::{Capture, CaptureConfig, Captured, Wanted, capture};
 use send_learn_plugin::clock;
 use send_learn_plugin::transport::Observed;
 
@@ -41,7 +41,7 @@ fn drain(captured: &mut Captured) {
 }
 
 fn one_block(capture: &mut Capture, block: u64, channels: &[Vec<f32>; 2]) {
-    capture.begin(FRAMES as u32, clock::now(), &observed(block), true);
+    capture.begin(FRAMES as u32, clock::now(), &observed(block), Wanted::Captured);
     capture.end(channels);
 }
 

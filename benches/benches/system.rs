@@ -6,16 +6,18 @@
 //! Latency is what the recording itself says: the receiver's clock when a block's last entry arrived, less the sender's when the
 //! host handed the block over. On one machine both are the same clock.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::ffi::OsStr;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use send_learn::server::{Config, Server};
 use send_learn::store::layout::BlockRow;
 use send_learn::store::reader::Recording;
-use send_learn_plugin::capture::{CaptureConfig, capture};
+use send_learn_benches::music::{RATE, music};
+use send_learn_benches::process::{Usage, finish, line, report_usage, role};
+use send_learn_plugin::capture::{CaptureConfig, Wanted, capture};
 use send_learn_plugin::clock;
 use send_learn_plugin::report::LinkState;
 use send_learn_plugin::transport::Observed;
@@ -24,10 +26,7 @@ use send_learn_protocol::packet::hello::{Description, PropertyKey};
 use send_learn_protocol::record::EndReason;
 use send_learn_protocol::sender::SendMode;
 use send_learn_protocol::units::{HostId, HostNanos, MachineId, StreamId, TakeId};
-use send_learn_tests::score::Score;
-use send_learn_tests::{piece, synth};
 
-const RATE: u32 = 48_000;
 const BLOCK: usize = 512;
 
 fn main() -> Result<()> {
@@ -49,10 +48,9 @@ fn figures(seconds: u64) -> Result<()> {
     println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
     for (streams, depth) in [(1, "float32"), (16, "float32"), (1, "16-bit")] {
         let data = tempfile::tempdir()?;
-        let mut receiver = role(&["receiver".as_ref(), data.path().as_os_str()])?;
+        let mut receiver = role(&[OsStr::new("receiver"), data.path().as_os_str()])?;
         let address = line(&mut receiver)?;
-        let arguments = [address.as_str(), &streams.to_string(), &seconds.to_string(), depth];
-        let sent = finish(role(&[&["sender"], &arguments[..]].concat().map_os())?)?;
+        let sent = finish(role(&["sender", &address, &streams.to_string(), &seconds.to_string(), depth])?)?;
         let received = finish(receiver)?;
         let recorded = recordings(data.path())?;
         let mut latencies = Vec::new();
@@ -68,8 +66,8 @@ fn figures(seconds: u64) -> Result<()> {
         let per_minute = bytes as f64 / streams as f64 / seconds as f64 * 60.0 / 1.0e6;
         println!(
             "| {streams} | {depth} | {} | {} | {:.2} ms | {:.2} ms | {per_minute:.1} MB |",
-            sent.row(seconds),
-            received.row(seconds),
+            row(sent, seconds),
+            row(received, seconds),
             quantile(0.5),
             quantile(0.99)
         );
@@ -78,73 +76,9 @@ fn figures(seconds: u64) -> Result<()> {
     Ok(())
 }
 
-/// Arguments as the operating system takes them.
-trait MapOs {
-    fn map_os(&self) -> Vec<&std::ffi::OsStr>;
-}
-
-impl MapOs for Vec<&str> {
-    fn map_os(&self) -> Vec<&std::ffi::OsStr> {
-        self.iter().map(|argument| argument.as_ref()).collect()
-    }
-}
-
-/// Starts this program in another role.
-fn role(arguments: &[&std::ffi::OsStr]) -> Result<Child> {
-    let mut command = Command::new(std::env::current_exe()?);
-    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
-    command.spawn().context("cannot start a second process")
-}
-
-fn line(child: &mut Child) -> Result<String> {
-    let mut text = String::new();
-    let stdout = child.stdout.as_mut().context("no output")?;
-    // Byte by byte, so that what follows stays in the pipe.
-    let mut byte = [0];
-    while stdout.read(&mut byte)? == 1 && byte != *b"\n" {
-        text.push(char::from(byte[0]));
-    }
-    Ok(text)
-}
-
-/// What a process used in its life.
-struct Usage {
-    cpu: f64,
-    peak_mb: f64,
-}
-
-impl Usage {
-    /// Of this process, from Linux's /proc.
-    fn own() -> Result<Self> {
-        let stat = std::fs::read_to_string("/proc/self/stat").context("these figures need Linux's /proc")?;
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks: f64 = fields[11].parse::<f64>()? + fields[12].parse::<f64>()?;
-        let status = std::fs::read_to_string("/proc/self/status")?;
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
-        let kilobytes: f64 = peak.split_whitespace().next().context("no VmHWM")?.parse()?;
-        // USER_HZ is 100 on every Linux that Rust runs on.
-        Ok(Self { cpu: ticks / 100.0, peak_mb: kilobytes / 1_024.0 })
-    }
-
-    fn row(&self, seconds: u64) -> String {
-        format!("{:.2} s | {:.0} MB", self.cpu / seconds as f64 * 10.0, self.peak_mb)
-    }
-}
-
-/// Closes a process's input, which ends a receiver, and reads what it used.
-fn finish(mut child: Child) -> Result<Usage> {
-    drop(child.stdin.take());
-    let output = BufReader::new(child.stdout.take().context("no output")?);
-    let last = output.lines().last().context("the process said nothing")??;
-    anyhow::ensure!(child.wait()?.success(), "a process failed");
-    let (cpu, peak_mb) = last.split_once(' ').context("no usage")?;
-    Ok(Usage { cpu: cpu.parse()?, peak_mb: peak_mb.parse()? })
-}
-
-fn report_usage(before: &Usage) -> Result<()> {
-    let usage = Usage::own()?;
-    println!("{} {}", usage.cpu - before.cpu, usage.peak_mb);
-    Ok(())
+/// CPU time per 10 s, and memory.
+fn row(usage: Usage, seconds: u64) -> String {
+    format!("{:.2} s | {:.0} MB", usage.cpu / seconds as f64 * 10.0, usage.peak_mb)
 }
 
 fn receiver(data: &Path) -> Result<()> {
@@ -158,23 +92,6 @@ fn receiver(data: &Path) -> Result<()> {
     let before = Usage::own()?;
     server.run()?;
     report_usage(&before)
-}
-
-/// The demo's piece as a synthesizer renders it, left and right.
-fn music(depth: &str) -> Result<[Vec<f32>; 2]> {
-    let score = Score::parse(&piece::file()?, RATE)?;
-    let mut samples = synth::render(&score, &synth::find_soundfont()?, 0.0)?;
-    match depth {
-        "float32" => {}
-        "16-bit" => {
-            for sample in &mut samples {
-                *sample = (*sample * 32_768.0).round().clamp(-32_768.0, 32_767.0) / 32_768.0;
-            }
-        }
-        other => bail!("unknown sample format {other}"),
-    }
-    let channel = |channel: usize| samples.iter().skip(channel).step_by(2).copied().collect();
-    Ok([channel(0), channel(1)])
 }
 
 fn sender(address: &str, streams: usize, seconds: u64, depth: &str) -> Result<()> {
@@ -215,7 +132,7 @@ fn sender(address: &str, streams: usize, seconds: u64, depth: &str) -> Result<()
             let offset = (block as usize + number * 97) * BLOCK % (music[0].len() - BLOCK);
             let position = (block * BLOCK as u64) as i64;
             let observed = Observed { playing: true, tempo: Some(120.0), playhead: Some(position), ..Observed::default() };
-            capture.begin(BLOCK as u32, clock::now(), &observed, true);
+            capture.begin(BLOCK as u32, clock::now(), &observed, Wanted::Captured);
             capture.end(&[&music[0][offset..offset + BLOCK], &music[1][offset..offset + BLOCK]]);
         }
     }

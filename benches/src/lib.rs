@@ -1,1 +1,4 @@
-//! What the benches share: nothing but this text yet. `benches/` has one file per question a user would ask.
+//! What the benches share. `benches/` has one file per question a user would ask.
+
+pub mod music;
+pub mod process;

@@ -1,6 +1,6 @@
 //! The plugin's window without a host, fed with a tone in real time: to look at the layout.
 //!
-//!     cargo run -p send-learn-plugin --example window [-- idle]
+//!     cargo run -p send-learn-plugin --example window [-- idle] [off] [private]
 
 use std::f32::consts::TAU;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use nice_plug::context::gui::GuiContext;
 use nice_plug::editor::EditorHandle;
 use nice_plug::prelude::*;
 use nice_plug_egui::EguiEditorHandle;
-use send_learn_plugin::capture::Capture;
+use send_learn_plugin::capture::Captures;
 use send_learn_plugin::instance::Instance;
 use send_learn_plugin::params::SendParams;
 use send_learn_plugin::plugin::SendLearn;
@@ -21,10 +21,10 @@ use send_learn_protocol::record::MidiKind;
 const RATE: f32 = 48_000.0;
 const BLOCK: u32 = 480;
 
-/// A host that takes no automation.
+/// A host that does what the window asks, and no more.
 struct NoHost;
 
-#[allow(unsafe_code, reason = "the trait's methods are unsafe; these do nothing")]
+#[allow(unsafe_code, reason = "the trait's methods are unsafe")]
 impl GuiContextInner for NoHost {
     fn plugin_api(&self) -> PluginApi {
         PluginApi::Standalone
@@ -32,7 +32,10 @@ impl GuiContextInner for NoHost {
 
     unsafe fn raw_begin_set_parameter(&self, _: ParamPtr) {}
 
-    unsafe fn raw_set_parameter_normalized(&self, _: ParamPtr, _: f32) {}
+    unsafe fn raw_set_parameter_normalized(&self, param: ParamPtr, value: f32) {
+        // SAFETY: the parameters live as long as the instance, which outlives its window.
+        unsafe { param._internal_set_normalized_value(value) };
+    }
 
     unsafe fn raw_end_set_parameter(&self, _: ParamPtr) {}
 
@@ -46,30 +49,39 @@ impl GuiContextInner for NoHost {
 }
 
 fn main() -> anyhow::Result<()> {
-    let instance = Arc::new(Instance::new(Arc::new(SendParams::default())));
+    let instance = Instance::new(Arc::new(SendParams::default()));
     instance.set_name("Lead Guitar");
-    if std::env::args().nth(1).as_deref() != Some("idle") {
+    let asked = |word: &str| std::env::args().skip(1).any(|argument| argument == word);
+    let host = GuiContext::new(Arc::new(NoHost));
+    for (word, param, on) in [("off", &instance.params.capture, false), ("private", &instance.params.private, true)] {
+        if asked(word) {
+            host.param_setter().set_parameter(param, on);
+        }
+    }
+    if !asked("idle") {
         let buffer =
             BufferConfig { sample_rate: RATE, min_buffer_size: None, max_buffer_size: BLOCK, process_mode: ProcessMode::Realtime };
-        let capture = instance.activate(&SendLearn::AUDIO_IO_LAYOUTS[0], &buffer, PluginApi::Standalone);
-        let capture = capture.ok_or_else(|| anyhow::anyhow!("{}", instance.trouble()))?;
-        std::thread::Builder::new().name("tone".to_owned()).spawn(move || play(capture))?;
+        let captures = instance.activate(&SendLearn::AUDIO_IO_LAYOUTS[0], &buffer, PluginApi::Standalone);
+        let captures = captures.ok_or_else(|| anyhow::anyhow!("{}", instance.trouble()))?;
+        let playing = instance.clone();
+        std::thread::Builder::new().name("tone".to_owned()).spawn(move || play(&playing, captures))?;
     }
     let editor = editor::create(instance).ok_or_else(|| anyhow::anyhow!("no editor"))?;
-    let window = editor.spawn(None, false, None, GuiContext::new(Arc::new(NoHost)), None);
+    let window = editor.spawn(None, false, None, host, None);
     let window = window.map_err(|error| anyhow::anyhow!("no window: {error}"))?.window;
     EguiEditorHandle::run_until_closed(window).map_err(|error| anyhow::anyhow!("the window failed: {error}"))
 }
 
-fn play(mut capture: Capture) {
+fn play(instance: &Instance, mut captures: Captures) {
     let start = Instant::now();
-    loop {
-        let position = capture.position().0;
+    for position in (0..).step_by(BLOCK as usize) {
+        captures.follow(instance.succession());
+        let capture = captures.current();
         let due = start + Duration::from_secs_f64(position as f64 / f64::from(RATE));
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
         let tone = |n: u64, hertz: f32| 0.4 * (TAU * hertz * (n % 48_000) as f32 / RATE).sin();
         let channel = |hertz: f32| (position..position + u64::from(BLOCK)).map(|n| tone(n, hertz)).collect::<Vec<f32>>();
-        capture.begin(BLOCK, clock::now(), &Observed::default(), true);
+        capture.begin(BLOCK, clock::now(), &Observed::default(), instance.params.wanted(instance.withholds_private()));
         if position.is_multiple_of(12_000) {
             capture.midi(0, MidiKind::Message, [0x90, 60, 100], -1, 0.0);
         }

@@ -309,7 +309,7 @@ fn checksum(samples: &[f32]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capture::{Capture, capture};
+    use crate::capture::{Capture, Pause, Wanted, capture};
     use crate::transport::Observed;
 
     /// Keeps what a test asks about; the fields of a record are written as text.
@@ -351,7 +351,7 @@ mod tests {
         let start = capture_position(capture);
         let left: Vec<f32> = (0..frames).map(|n| (start + n) as f32).collect();
         let right: Vec<f32> = left.iter().map(|sample| -sample).collect();
-        capture.begin(frames, host, &Observed::default(), true);
+        capture.begin(frames, host, &Observed::default(), Wanted::Captured);
         if let Some(offset) = note_at {
             capture.midi(offset, MidiKind::Message, [0x90, 60, 1], -1, 0.0);
         }
@@ -411,7 +411,7 @@ mod tests {
     fn a_gap_ends_a_block_and_is_written() {
         let (mut capture, mut captured) = capture(CONFIG);
         piece(&mut capture, 100, HostNanos(0), None);
-        capture.begin(50, HostNanos(1), &Observed::default(), false);
+        capture.begin(50, HostNanos(1), &Observed::default(), Wanted::Skipped(Pause::Bypassed));
         piece(&mut capture, 100, HostNanos(2), None);
         let (mut assembler, mut written) = (Assembler::new(CONFIG), Written::default());
         assembler.drain(HostNanos(1_000_000), &mut captured, &mut written);

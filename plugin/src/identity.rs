@@ -1,16 +1,14 @@
-//! Who is who: this machine, this process, and each plugin instance; and the small file in which a person's choices
-//! outlive a project.
+//! Who is who: this machine, this process, and each plugin instance.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use parking_lot::Mutex;
-use send_learn_protocol::packet::hello::{Description, PropertyKey};
+use send_learn_protocol::packet::hello::Description;
 use send_learn_protocol::units::{HostId, HostNanos, MachineId, StreamId, TakeId};
-use serde::{Deserialize, Serialize};
 
 use crate::capture::CaptureConfig;
+use crate::settings::Settings;
 
 /// Overrides the default address, for hosts without a window and for tests.
 pub const SERVER_VARIABLE: &str = "SEND_LEARN_SERVER";
@@ -35,75 +33,14 @@ pub fn new_take(stream: StreamId, config: &CaptureConfig) -> Description {
     }
 }
 
-/// What is kept outside of projects.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Settings {
-    /// This machine, a UUID.
-    pub machine: String,
-    /// The receiver's address that a person typed last.
-    pub server: String,
-    /// Who plays; may be empty.
-    pub contributor: String,
-    /// The licence of what is played, as an SPDX identifier or in words; may be empty.
-    pub licence: String,
-    /// What the person agreed to, in the words that were shown; `no` forbids every export; may be empty.
-    pub consent: String,
-}
-
-impl Settings {
-    /// What the file holds; defaults where it cannot be read.
-    pub fn load() -> Self {
-        let text = settings_file().and_then(|path| std::fs::read_to_string(path).ok());
-        text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
-    }
-
-    /// Writes the file. Where that fails the choice lasts as long as the project: nothing else depends on it.
-    pub fn save(&self) {
-        let Some(path) = settings_file() else { return };
-        let Ok(text) = serde_json::to_string_pretty(self) else { return };
-        let draft = path.with_extension(format!("{}.tmp", std::process::id()));
-        let written = path.parent().map(std::fs::create_dir_all).transpose().and_then(|_| std::fs::write(&draft, text));
-        if written.and_then(|()| std::fs::rename(&draft, &path)).is_err() {
-            let _ = std::fs::remove_file(&draft);
-        }
-    }
-}
-
-impl Settings {
-    /// Writes what the person stated into a take's description.
-    pub fn state(&self, description: &mut Description) {
-        let stated = [
-            (PropertyKey::CONTRIBUTOR, &self.contributor),
-            (PropertyKey::LICENCE, &self.licence),
-            (PropertyKey::CONSENT, &self.consent),
-        ];
-        for (key, text) in stated.into_iter().filter(|(_, text)| !text.is_empty()) {
-            description.set_property(key, text);
-        }
-    }
-}
-
-fn settings_file() -> Option<PathBuf> {
-    let folder = if cfg!(windows) {
-        PathBuf::from(std::env::var_os("APPDATA")?)
-    } else if cfg!(target_os = "macos") {
-        PathBuf::from(std::env::var_os("HOME")?).join("Library/Application Support")
-    } else {
-        let config = std::env::var_os("XDG_CONFIG_HOME").filter(|folder| !folder.is_empty()).map(PathBuf::from);
-        config.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".config")))?
-    };
-    Some(folder.join("send-learn").join("plugin.json"))
-}
-
 /// This machine's identity: made once, then kept in the settings.
 pub fn machine() -> MachineId {
     static MACHINE: LazyLock<MachineId> = LazyLock::new(|| {
-        let mut settings = Settings::load();
-        settings.machine.parse().unwrap_or_else(|_| {
+        let known = Settings::load().ok().and_then(|settings| settings.machine.parse().ok());
+        known.unwrap_or_else(|| {
             let machine = MachineId::random();
-            settings.machine = machine.to_string();
-            settings.save();
+            // Where it cannot be kept, it lasts as long as this process.
+            let _ = Settings::change(|settings| settings.machine = machine.to_string());
             machine
         })
     });
@@ -137,7 +74,7 @@ pub fn server(own: &str) -> String {
     Some(own.to_owned())
         .filter(filled)
         .or_else(|| std::env::var(SERVER_VARIABLE).ok().filter(filled))
-        .or_else(|| Some(Settings::load().server).filter(filled))
+        .or_else(|| Settings::load().ok().map(|settings| settings.server).filter(filled))
         .unwrap_or_else(|| crate::address::DEFAULT.to_owned())
 }
 

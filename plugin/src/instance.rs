@@ -1,21 +1,41 @@
 //! One plugin instance outside of the audio thread: its identity, its stream, and what its window shows and does.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 
 use nice_plug::prelude::{AudioIOLayout, BufferConfig, PluginApi, ProcessMode};
 use parking_lot::Mutex;
 use send_learn_protocol::packet::hello::{Description, PropertyKey};
 use send_learn_protocol::sender::SendMode;
 
-use crate::capture::{Capture, CaptureConfig, capture};
-use crate::identity::{self, Claim, OFFLINE_VARIABLE, Settings};
+use crate::capture::{Capture, CaptureConfig, Captures, Succession, capture};
+use crate::identity::{self, Claim, OFFLINE_VARIABLE};
 use crate::params::SendParams;
 use crate::report::{Report, Tested};
+use crate::settings::{Privately, Settings, SettingsError, Statement};
 use crate::uplink::{StreamHandle, TakeConfig, Uplink};
 
 /// The name of a stream whose track has none.
 const NAMELESS: &str = "Track";
+
+/// All of this process: what is said everywhere holds for each of them.
+static INSTANCES: Mutex<Vec<Weak<Instance>>> = Mutex::new(Vec::new());
+
+/// What an activation agreed on, and what was said when its newest take began.
+struct Active {
+    config: CaptureConfig,
+    api: PluginApi,
+    stated: Statement,
+}
+
+/// For what a statement holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Every track on this computer that has none of its own.
+    Everywhere,
+    /// The track of this instance; the project keeps it.
+    Track,
+}
 
 /// Shared by the audio thread's half, which only starts takes with it, and the window. Nothing here happens before the
 /// host activates the plugin or a person presses a button.
@@ -24,27 +44,39 @@ pub struct Instance {
     pub params: Arc<SendParams>,
     stream: Mutex<Option<StreamHandle>>,
     claim: Mutex<Option<Claim>>,
+    active: Mutex<Option<Active>>,
+    succession: Succession,
     offline: AtomicBool,
+    withhold_private: AtomicBool,
     trouble: Mutex<String>,
 }
 
 impl Instance {
     /// An instance that has done nothing yet.
-    pub fn new(params: Arc<SendParams>) -> Self {
-        Self {
+    pub fn new(params: Arc<SendParams>) -> Arc<Self> {
+        let instance = Arc::new(Self {
             params,
             stream: Mutex::new(None),
             claim: Mutex::new(None),
+            active: Mutex::new(None),
+            succession: Succession::default(),
             offline: AtomicBool::new(false),
+            withhold_private: AtomicBool::new(false),
             trouble: Mutex::new(String::new()),
-        }
+        });
+        let mut instances = INSTANCES.lock();
+        instances.retain(|instance| instance.strong_count() > 0);
+        instances.push(Arc::downgrade(&instance));
+        instance
     }
 
     /// The host activates the plugin: a new take, or none for an offline render that nobody asked to capture.
-    pub fn activate(&self, layout: &AudioIOLayout, buffer: &BufferConfig, api: PluginApi) -> Option<Capture> {
+    pub fn activate(&self, layout: &AudioIOLayout, buffer: &BufferConfig, api: PluginApi) -> Option<Captures> {
+        self.deactivate();
         let offline = buffer.process_mode == ProcessMode::Offline;
         // Some hosts render faster than time without saying so; whoever sets the variable says it for them.
         let told = std::env::var(OFFLINE_VARIABLE).is_ok_and(|on| on == "1");
+        self.heed(Settings::load().unwrap_or_else(|_| Settings::cautious()).private);
         let wanted = !offline || told || self.params.offline.value();
         let patient = offline || told;
         self.offline.store(offline && !wanted, Ordering::Relaxed);
@@ -54,12 +86,76 @@ impl Instance {
         let channels = layout.main_input_channels.map_or(0, |channels| channels.get() as u16);
         let config =
             CaptureConfig { sample_rate: f64::from(buffer.sample_rate), channels, max_block: buffer.max_buffer_size, patient };
-        let (audio, captured) = capture(config);
-        let take = TakeConfig {
-            description: self.describe(&config, api),
-            parameters: self.params.names(),
-            mode: if patient { SendMode::Fast } else { SendMode::Live },
-        };
+        let stated = self.statement();
+        let (captures, spent) = Captures::new(self.begin(&config, api, &stated)?);
+        *self.active.lock() = Some(Active { config, api, stated });
+        self.with_stream(|stream| stream.end_spent(spent)).map(|()| captures)
+    }
+
+    /// The host deactivates the plugin.
+    pub fn deactivate(&self) {
+        *self.active.lock() = None;
+        self.succession.withdraw();
+    }
+
+    /// Where the audio thread finds the capture of another take, between two blocks.
+    pub fn succession(&self) -> &Succession {
+        &self.succession
+    }
+
+    /// What the person says of this track: its own statement, or the one for all.
+    pub fn statement(&self) -> Statement {
+        let own = self.params.statement.read().clone();
+        own.unwrap_or_else(|| Settings::load().unwrap_or_else(|_| Settings::cautious()).statement)
+    }
+
+    /// A person says what may be done with what is played, and what becomes of what is private, which holds everywhere. Where
+    /// a take runs that was begun under other words, another take begins with the next block.
+    ///
+    /// # Errors
+    /// [`SettingsError`] when it cannot be kept. Nothing has changed then.
+    pub fn state(&self, statement: Statement, scope: Scope, private: Privately) -> Result<(), SettingsError> {
+        let everywhere = (scope == Scope::Everywhere).then(|| statement.clone());
+        Settings::change(|settings| {
+            settings.asked = true;
+            settings.private = private;
+            if let Some(statement) = everywhere {
+                settings.statement = statement;
+            }
+        })?;
+        *self.params.statement.write() = (scope == Scope::Track).then_some(statement);
+        self.restate();
+        let others: Vec<Arc<Self>> = INSTANCES.lock().iter().filter_map(Weak::upgrade).collect();
+        for instance in others {
+            instance.heed(private);
+            instance.restate();
+        }
+        Ok(())
+    }
+
+    fn heed(&self, private: Privately) {
+        self.withhold_private.store(private == Privately::Withhold, Ordering::Relaxed);
+    }
+
+    /// Each recording says what held when it was played: when that changes, another take begins.
+    fn restate(&self) {
+        let mut active = self.active.lock();
+        let Some(active) = active.as_mut() else { return };
+        let statement = self.statement();
+        if active.stated != statement
+            && let Some(capture) = self.begin(&active.config, active.api, &statement)
+        {
+            self.succession.offer(Box::new(capture));
+            active.stated = statement;
+        }
+    }
+
+    fn begin(&self, config: &CaptureConfig, api: PluginApi, stated: &Statement) -> Option<Capture> {
+        let (audio, captured) = capture(*config);
+        let mut description = self.describe(config, api);
+        stated.state(&mut description);
+        let mode = if config.patient { SendMode::Fast } else { SendMode::Live };
+        let take = TakeConfig { description, parameters: self.params.names(), mode };
         self.with_stream(|stream| stream.start(take, captured)).map(|()| audio)
     }
 
@@ -89,7 +185,8 @@ impl Instance {
     pub fn set_server(&self, address: &str) {
         let address = address.trim();
         address.clone_into(&mut self.params.server.write());
-        Settings { server: address.to_owned(), ..Settings::load() }.save();
+        // Where it cannot be kept for new instances, the project still has it.
+        let _ = Settings::change(|settings| address.clone_into(&mut settings.server));
         if let Some(stream) = self.stream.lock().as_ref() {
             stream.set_address(&self.server());
         }
@@ -115,6 +212,11 @@ impl Instance {
     /// Whether an offline render is going on that is not captured.
     pub fn skips_offline(&self) -> bool {
         self.offline.load(Ordering::Relaxed)
+    }
+
+    /// Whether what is private does not leave this machine. The audio thread may ask.
+    pub fn withholds_private(&self) -> bool {
+        self.withhold_private.load(Ordering::Relaxed)
     }
 
     /// Why there is no uplink; empty when there is one or none was needed.
@@ -151,7 +253,6 @@ impl Instance {
         description.set_property(PropertyKey::FORMAT, &api.to_string());
         description.set_property(PropertyKey::SENDER_VERSION, env!("CARGO_PKG_VERSION"));
         description.set_property(PropertyKey::MACHINE, &identity::machine_name());
-        Settings::load().state(&mut description);
         description
     }
 }

@@ -15,6 +15,7 @@ pub mod params;
 pub mod plugin;
 pub mod report;
 pub mod ring;
+pub mod settings;
 pub mod socket;
 pub mod transport;
 pub mod uplink;

@@ -163,14 +163,14 @@ mod tests {
     use send_learn_protocol::units::HostNanos;
 
     use super::*;
-    use crate::capture::{CaptureConfig, Captured};
+    use crate::capture::{CaptureConfig, Captured, Wanted};
     use crate::ring::CaptureEvent;
     use crate::transport::Observed;
 
     fn record(events: &[NoteEvent<RawMessage>]) -> Captured {
         let config = CaptureConfig { sample_rate: 48_000.0, channels: 0, max_block: 64, patient: false };
         let (mut audio, captured) = crate::capture::capture(config);
-        audio.begin(64, HostNanos(1), &Observed::default(), true);
+        audio.begin(64, HostNanos(1), &Observed::default(), Wanted::Captured);
         events.iter().for_each(|event| capture(&mut audio, event));
         audio.end::<&[f32]>(&[]);
         audio.finish(EndReason::Stopped);

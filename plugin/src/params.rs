@@ -3,7 +3,8 @@
 use nice_plug::prelude::*;
 use parking_lot::RwLock;
 
-use crate::capture::Capture;
+use crate::capture::{Capture, Pause, Wanted};
+use crate::settings::Statement;
 
 /// How many free automation lanes there are.
 pub const LANES: usize = 8;
@@ -11,9 +12,12 @@ pub const LANES: usize = 8;
 /// The plugin's parameters and saved texts.
 #[derive(Params)]
 pub struct SendParams {
-    /// Whether what is heard is captured.
+    /// Whether what is heard is captured. Off, nothing leaves this machine.
     #[id = "capture"]
     pub capture: BoolParam,
+    /// Whether what is heard is private: in no dataset, or, if the settings say so, not even sent.
+    #[id = "private"]
+    pub private: BoolParam,
     /// The host's bypass: audio passes as always, nothing is captured.
     #[id = "bypass"]
     pub bypass: BoolParam,
@@ -32,6 +36,9 @@ pub struct SendParams {
     /// The receiver's address; empty for the default.
     #[persist = "server"]
     pub server: RwLock<String>,
+    /// What the person says of this track alone; `None` where what is said everywhere holds.
+    #[persist = "statement"]
+    pub statement: RwLock<Option<Statement>>,
 }
 
 /// One free lane.
@@ -46,6 +53,7 @@ impl Default for SendParams {
     fn default() -> Self {
         Self {
             capture: BoolParam::new("Capture", true),
+            private: BoolParam::new("Private", false),
             bypass: BoolParam::new("Bypass", false).make_bypass(),
             offline: BoolParam::new("Capture Offline Renders", false).non_automatable(),
             lanes: std::array::from_fn(|index| Lane {
@@ -54,31 +62,50 @@ impl Default for SendParams {
             stream: RwLock::default(),
             name: RwLock::default(),
             server: RwLock::default(),
+            statement: RwLock::default(),
         }
     }
 }
 
 /// How many parameters are recorded.
-const RECORDED: usize = 2 + LANES;
+const RECORDED: usize = SWITCHES + LANES;
+
+/// How many of them are switches; they come first.
+const SWITCHES: usize = 3;
 
 impl SendParams {
     /// Numbers and names of the recorded parameters.
     pub fn names(&self) -> Vec<(u32, String)> {
+        let switches = self.switches().map(BoolParam::name);
         let lanes = self.lanes.iter().map(|lane| lane.value.name());
-        [self.capture.name(), self.bypass.name()].into_iter().chain(lanes).map(str::to_owned).zip(0..).map(swap).collect()
+        switches.into_iter().chain(lanes).map(str::to_owned).zip(0..).map(swap).collect()
+    }
+
+    /// What shall become of a block that begins now. With `withhold`, what is private does not leave this machine.
+    pub fn wanted(&self, withhold: bool) -> Wanted {
+        match (self.capture.value(), self.bypass.value(), self.private.value()) {
+            (false, ..) => Wanted::Skipped(Pause::CaptureOff),
+            (_, true, _) => Wanted::Skipped(Pause::Bypassed),
+            (_, _, true) if withhold => Wanted::Skipped(Pause::Private),
+            (_, _, true) => Wanted::Private,
+            _ => Wanted::Captured,
+        }
+    }
+
+    fn switches(&self) -> [&BoolParam; SWITCHES] {
+        [&self.capture, &self.private, &self.bypass]
     }
 
     /// Normalised and plain values in the order of their numbers, without modulation.
     fn values(&self) -> [(f32, f64); RECORDED] {
-        let switch = |param: &BoolParam| {
-            let on = param.unmodulated_normalized_value();
-            (on, f64::from(on))
-        };
-        std::array::from_fn(|number| match number {
-            0 => switch(&self.capture),
-            1 => switch(&self.bypass),
-            lane => {
-                let value = &self.lanes[lane - 2].value;
+        let switches = self.switches();
+        std::array::from_fn(|number| match switches.get(number) {
+            Some(switch) => {
+                let on = switch.unmodulated_normalized_value();
+                (on, f64::from(on))
+            }
+            None => {
+                let value = &self.lanes[number - SWITCHES].value;
                 (value.unmodulated_normalized_value(), f64::from(value.unmodulated_plain_value()))
             }
         })
@@ -121,14 +148,15 @@ mod tests {
         let names = SendParams::default().names();
         assert_eq!(names.len(), RECORDED);
         assert_eq!(names[0], (0, "Capture".to_owned()));
-        assert_eq!(names[1], (1, "Bypass".to_owned()));
-        assert_eq!(names[9], (9, "Lane 8".to_owned()));
+        assert_eq!(names[1], (1, "Private".to_owned()));
+        assert_eq!(names[2], (2, "Bypass".to_owned()));
+        assert_eq!(names[10], (10, "Lane 8".to_owned()));
     }
 
     #[test]
     fn the_host_sees_every_parameter_under_an_id_of_its_own() {
         let ids: Vec<String> = SendParams::default().param_map().into_iter().map(|(id, ..)| id).collect();
-        assert_eq!(ids[..4], ["capture", "bypass", "offline", "lane_1"]);
-        assert_eq!(ids.len(), 3 + LANES);
+        assert_eq!(ids[..5], ["capture", "private", "bypass", "offline", "lane_1"]);
+        assert_eq!(ids.len(), 4 + LANES);
     }
 }

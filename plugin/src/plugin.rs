@@ -6,7 +6,7 @@ use nice_plug::prelude::*;
 use nice_plug_egui::EguiEditor;
 use send_learn_protocol::record::EndReason;
 
-use crate::capture::Capture;
+use crate::capture::Captures;
 use crate::clock;
 use crate::editor::{self, Window};
 use crate::instance::Instance;
@@ -17,15 +17,15 @@ use crate::transport::Observed;
 /// Passes audio and MIDI through untouched, and captures both.
 pub struct SendLearn {
     // Dropped first: the take ends before the stream that carries it is released.
-    capture: Option<Capture>,
+    captures: Option<Captures>,
     watch: ParameterWatch,
     instance: Arc<Instance>,
 }
 
 impl Default for SendLearn {
     fn default() -> Self {
-        let instance = Arc::new(Instance::new(Arc::new(SendParams::default())));
-        Self { capture: None, watch: ParameterWatch::default(), instance }
+        let instance = Instance::new(Arc::new(SendParams::default()));
+        Self { captures: None, watch: ParameterWatch::default(), instance }
     }
 }
 
@@ -69,13 +69,14 @@ impl Plugin for SendLearn {
         // The first reading of the clock may ask the system where the vDSO is.
         let _ = clock::now();
         self.watch = ParameterWatch::default();
-        self.capture = self.instance.activate(layout, buffer, context.plugin_api());
+        self.captures = self.instance.activate(layout, buffer, context.plugin_api());
         true
     }
 
     fn deactivate(&mut self) {
-        if let Some(capture) = self.capture.take() {
-            capture.finish(EndReason::Deactivated);
+        self.instance.deactivate();
+        if let Some(captures) = self.captures.take() {
+            captures.finish(EndReason::Deactivated);
         }
     }
 
@@ -87,15 +88,19 @@ impl Plugin for SendLearn {
     ) -> ProcessStatus {
         #[cfg(feature = "deliberate-allocation")]
         std::hint::black_box(Vec::<u8>::with_capacity(buffer.samples()));
-        let Some(capture) = &mut self.capture else {
+        let Some(captures) = &mut self.captures else {
             while let Some(event) = context.next_event() {
                 let _ = context.try_send_event(event);
             }
             return ProcessStatus::Normal;
         };
+        if captures.follow(self.instance.succession()) {
+            self.watch = ParameterWatch::default();
+        }
+        let capture = captures.current();
         let params = &self.instance.params;
-        let on = params.capture.value() && !params.bypass.value();
-        capture.begin(buffer.samples() as u32, clock::now(), &Observed::from_host(context.transport()), on);
+        let wanted = params.wanted(self.instance.withholds_private());
+        capture.begin(buffer.samples() as u32, clock::now(), &Observed::from_host(context.transport()), wanted);
         if capture.is_open() {
             self.watch.capture(params, capture);
         }

@@ -1,150 +1,21 @@
 //! Capture and uplink against the protocol's receiver, over real sockets on this machine.
 
-use std::collections::BTreeMap;
-use std::io::ErrorKind;
-use std::net::{SocketAddr, UdpSocket};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
+#[path = "common/workstation.rs"]
+mod workstation;
+
+use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
-use send_learn_plugin::capture::{Capture, CaptureConfig, capture};
+use send_learn_plugin::capture::{Capture, CaptureConfig, Pause, Wanted, capture};
 use send_learn_plugin::clock;
 use send_learn_plugin::report::{LinkState, Tested};
 use send_learn_plugin::transport::Observed;
 use send_learn_plugin::uplink::{StreamHandle, TakeConfig, Uplink};
 use send_learn_protocol::packet::hello::{Description, PropertyKey};
-use send_learn_protocol::receiver::{Held, Receiver, ReceiverConfig, ReceiverEvent};
-use send_learn_protocol::record::{self, EndReason, GapReason, MidiKind, Record};
+use send_learn_protocol::record::{EndReason, GapReason, MidiKind};
 use send_learn_protocol::sender::SendMode;
-use send_learn_protocol::units::{HostId, HostNanos, MachineId, ReceiverId, SessionId, SourceNumber, StreamId, TakeId};
-
-/// Every loop of a test gives up after this.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// What a receiver got of one take: its entries by number.
-#[derive(Default)]
-struct Taken {
-    description: Option<Description>,
-    entries: BTreeMap<SourceNumber, Arc<[u8]>>,
-    closed: bool,
-}
-
-/// The decoded log of a take.
-#[derive(Default)]
-struct Decoded {
-    samples: Vec<f32>,
-    blocks: Vec<record::Block>,
-    midi: Vec<(u64, [u8; 3])>,
-    sysex: Vec<u8>,
-    gaps: Vec<record::Gap>,
-    names: Vec<String>,
-    end: Option<record::End>,
-}
-
-/// A receiver whose every second datagram towards it may be lost.
-struct Workstation {
-    address: SocketAddr,
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<BTreeMap<TakeId, Taken>>>,
-}
-
-impl Workstation {
-    /// Drops one of `drop_one_in` datagrams in each direction; 0 drops none.
-    fn start(drop_one_in: u64) -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        socket.set_read_timeout(Some(Duration::from_millis(2))).unwrap();
-        let address = socket.local_addr().unwrap();
-        let stop = Arc::new(AtomicBool::new(false));
-        let flag = stop.clone();
-        let thread =
-            std::thread::Builder::new().name("workstation".to_owned()).spawn(move || receive(&socket, &flag, drop_one_in)).unwrap();
-        Self { address, stop, thread: Some(thread) }
-    }
-
-    fn finish(mut self) -> BTreeMap<TakeId, Taken> {
-        self.stop.store(true, Ordering::Relaxed);
-        self.thread.take().unwrap().join().unwrap()
-    }
-}
-
-fn receive(socket: &UdpSocket, stop: &AtomicBool, drop_one_in: u64) -> BTreeMap<TakeId, Taken> {
-    let config = ReceiverConfig { identity: ReceiverId::random(), max_streams: 8, secret: [7; 32] };
-    let mut receiver = Receiver::new(config, clock::now());
-    let mut sessions: BTreeMap<SessionId, TakeId> = BTreeMap::new();
-    let mut takes: BTreeMap<TakeId, Taken> = BTreeMap::new();
-    let (mut buffer, mut out) = ([0; 2_048], Vec::new());
-    // A fixed pattern without a short period: the same datagrams are lost in every run, as far as timing allows.
-    let mut count = 0_u64;
-    let mut lost = move || {
-        count += 1;
-        drop_one_in > 0 && (count * count / 7 + count).is_multiple_of(drop_one_in)
-    };
-    while !stop.load(Ordering::Relaxed) {
-        match socket.recv_from(&mut buffer) {
-            Ok((len, from)) if !lost() => receiver.handle_datagram(clock::now(), from, &buffer[..len]),
-            Ok(_) => {}
-            Err(error) => assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error}"),
-        }
-        let now = clock::now();
-        receiver.handle_timeout(now);
-        while let Some(event) = receiver.poll_event() {
-            match event {
-                ReceiverEvent::Opened { session, description, .. } => {
-                    sessions.insert(session, description.take);
-                    let taken = takes.entry(description.take).or_default();
-                    taken.description = Some(*description);
-                    let complete = contiguous(taken);
-                    receiver.accept(now, session, Held { complete, beyond: Vec::new() });
-                }
-                ReceiverEvent::Entry { session, number, entry, .. } => {
-                    let taken = takes.get_mut(&sessions[&session]).unwrap();
-                    taken.entries.insert(number, entry);
-                    receiver.set_durable(now, session, contiguous(taken));
-                }
-                ReceiverEvent::Closed { session } => takes.get_mut(&sessions[&session]).unwrap().closed = true,
-                _ => {}
-            }
-        }
-        while let Some(to) = receiver.poll_transmit(now, &mut out) {
-            if !lost() {
-                socket.send_to(&out, to).unwrap();
-            }
-        }
-    }
-    takes
-}
-
-fn contiguous(taken: &Taken) -> SourceNumber {
-    let mut next = 0;
-    while taken.entries.contains_key(&SourceNumber(next)) {
-        next += 1;
-    }
-    SourceNumber(next)
-}
-
-fn decode(taken: &Taken) -> Decoded {
-    let mut decoded = Decoded::default();
-    for entry in taken.entries.values() {
-        for record in record::records(entry) {
-            match record.unwrap() {
-                Record::Audio(fragment) => {
-                    let start = fragment.position.0 as usize * usize::from(fragment.channels);
-                    decoded.samples.resize(start, 0.0);
-                    fragment.decode(&mut decoded.samples).unwrap();
-                }
-                Record::Block(block) => decoded.blocks.push(block),
-                Record::Midi(event) if event.kind == MidiKind::SysEx => decoded.sysex.extend_from_slice(event.data),
-                Record::Midi(event) => decoded.midi.push((event.position.0, event.bytes)),
-                Record::Gap(gap) => decoded.gaps.push(gap),
-                Record::Property(property) => decoded.names.push(property.text.to_owned()),
-                Record::End(end) => decoded.end = Some(end),
-                _ => {}
-            }
-        }
-    }
-    decoded
-}
+use send_learn_protocol::units::{HostId, HostNanos, MachineId, StreamId, TakeId};
+use workstation::{Workstation, decode, same_bits, wait_until};
 
 const RATE: f64 = 48_000.0;
 const BLOCK: u32 = 256;
@@ -180,7 +51,7 @@ fn play(audio: &mut Capture, blocks: u32) {
         let position = audio.position().0;
         let channels: [Vec<f32>; 2] =
             std::array::from_fn(|channel| (position..position + u64::from(BLOCK)).map(|n| sample(channel, n)).collect());
-        audio.begin(BLOCK, clock::now(), &Observed::default(), true);
+        audio.begin(BLOCK, clock::now(), &Observed::default(), Wanted::Captured);
         audio.midi(7, MidiKind::Message, [0x90, (position % 128) as u8, 1], -1, 0.0);
         audio.end(&channels);
     }
@@ -188,18 +59,6 @@ fn play(audio: &mut Capture, blocks: u32) {
 
 fn expected(frames: u64) -> Vec<f32> {
     (0..frames).flat_map(|n| [sample(0, n), sample(1, n)]).collect()
-}
-
-fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !done() {
-        assert!(start.elapsed() < PATIENCE, "still not {what}");
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
-
-fn same_bits(a: &[f32], b: &[f32]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits())
 }
 
 #[test]
@@ -210,7 +69,7 @@ fn what_is_played_arrives_bit_for_bit_despite_loss() {
     let (mut audio, take) = begin(&stream, SendMode::Fast);
     play(&mut audio, 400);
     stream.rename("Lead 2");
-    audio.begin(BLOCK, clock::now(), &Observed::default(), true);
+    audio.begin(BLOCK, clock::now(), &Observed::default(), Wanted::Captured);
     audio.sysex(3, &[&[0xF0][..], &[1; 900], &[0xF7]].concat());
     audio.end(&[[0.0; BLOCK as usize], [0.0; BLOCK as usize]]);
     audio.finish(EndReason::Stopped);
@@ -247,7 +106,7 @@ fn an_old_take_is_finished_while_the_next_one_runs() {
     first.finish(EndReason::Deactivated);
     let (mut second, second_take) = begin(&stream, SendMode::Live);
     play(&mut second, 30);
-    second.begin(BLOCK, clock::now(), &Observed::default(), false);
+    second.begin(BLOCK, clock::now(), &Observed::default(), Wanted::Skipped(Pause::Bypassed));
     play(&mut second, 1);
     second.finish(EndReason::Deactivated);
     wait_until("durable", || {

@@ -4,12 +4,13 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use send_learn_protocol::units::TakeId;
 
-use crate::assembly::{Advance, Assembly};
+use crate::assembly::{Advance, Assembly, Making};
+use crate::features::{Plan, Plans};
 use crate::journal::Position;
 use crate::queue::Queue;
 use crate::recorder;
@@ -31,6 +32,8 @@ pub struct Progress {
     mark: AtomicU64,
     /// Frames that are in parts, or wait for their chunk to fill.
     pub frames: AtomicU64,
+    /// Loudness of the newest frame of features: the bits of an f32; 0 before the first.
+    rms: AtomicU32,
     /// Frames that are missing from them.
     pub gap_frames: AtomicU64,
     /// Blocks without the checksum that their sender stated.
@@ -41,6 +44,16 @@ impl Progress {
     /// Says how far the journal is durable.
     pub fn set_mark(&self, position: Position) {
         self.mark.store(u64::from(position.segment) << 40 | position.offset, Ordering::Release);
+    }
+
+    /// Says how loud the newest frame of features is, RMS.
+    pub fn set_rms(&self, rms: f32) {
+        self.rms.store(rms.max(f32::MIN_POSITIVE).to_bits(), Ordering::Relaxed);
+    }
+
+    /// How loud the newest frame of features is, RMS; 1 is full scale. `None` before the first.
+    pub fn rms(&self) -> Option<f32> {
+        Some(f32::from_bits(self.rms.load(Ordering::Relaxed))).filter(|rms| *rms > 0.0)
     }
 
     /// How far the journal is durable.
@@ -73,15 +86,27 @@ pub enum Command {
     Stop,
 }
 
+/// How takes are made into files.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Setting {
+    /// Whether features are computed.
+    pub features: bool,
+    /// A part is closed, and the next begun, when it is as long as this; never, without.
+    pub rotation: Option<Duration>,
+}
+
 /// Runs until [`Command::Stop`]. `reports` hears of every take that was closed.
-pub fn run(commands: &Queue<Command>, reports: &Queue<recorder::Command>) {
+pub fn run(commands: &Queue<Command>, reports: &Queue<recorder::Command>, setting: Setting) {
+    let mut plans = Plans::default();
     let mut takes: HashMap<TakeId, Follow> = HashMap::new();
     let mut busy = false;
     loop {
         for command in commands.drain(if busy { Duration::ZERO } else { FLUSH_INTERVAL / 2 }) {
             match command {
                 Command::Follow { id, folder, take, progress } => {
-                    takes.insert(id, Follow::new(Assembly::new(id, folder, *take, progress)));
+                    let features = if setting.features { plan_for(&mut plans, &take) } else { None };
+                    let making = Making { features, rotation: setting.rotation };
+                    takes.insert(id, Follow::new(Assembly::new(id, folder, *take, progress, making)));
                 }
                 Command::Interrupt { id } => {
                     if let Some(follow) = takes.remove(&id) {
@@ -107,6 +132,14 @@ pub fn run(commands: &Queue<Command>, reports: &Queue<recorder::Command>) {
             }
         }
     }
+}
+
+/// The plan for the take's features, if its rate is one that features can be made at.
+fn plan_for(plans: &mut Plans, take: &Take) -> Option<Arc<Plan>> {
+    plans
+        .get(take.sample_rate)
+        .inspect_err(|error| tracing::warn!(take = take.take_id, "{error}: the recording has no features"))
+        .ok()
 }
 
 /// A take that is being archived, and when it is looked after next.

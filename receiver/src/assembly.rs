@@ -1,27 +1,24 @@
 //! One take on its way from journal to HDF5: puts entries in order, places their records, writes and closes parts.
 
+mod writing;
+
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use send_learn_protocol::packet::close::GoneReason;
-use send_learn_protocol::packet::hello::Description;
-use send_learn_protocol::record::{EndReason, Record, records};
+use send_learn_protocol::record::EndReason;
 use send_learn_protocol::units::TakeId;
 
 use crate::archive::Progress;
-use crate::journal::{Follower, Frame, Journal, JournalError, Location, Position, read_at, remove_segments, segments, sync_folder};
-use crate::store::layout::{ParameterRow, fixed};
-use crate::store::verify::verify;
-use crate::store::writer::Part;
+use crate::features::Plan;
+use crate::journal::{Follower, Frame, Journal, JournalError, Location, Position, read_at, remove_segments, segments};
 use crate::store::{PartWriter, StoreError};
-use crate::take::{ClosedPart, Resume, State, Take, TakeError};
-use crate::timeline::{Batch, Came, Timeline};
-
-/// The most parameters whose names are carried from part to part.
-const MAX_PARAMETERS: usize = 4_096;
+use crate::take::{Resume, State, Take, TakeError};
+use crate::timeline::{Batch, Came};
+use writing::Writing;
 
 /// Bytes copied to a new journal between two syncs.
 const COPY: usize = 4 << 20;
@@ -52,40 +49,36 @@ pub enum Advance {
     Ended,
 }
 
+/// How takes are made into files.
+#[derive(Clone, Debug, Default)]
+pub struct Making {
+    /// Features are computed by this plan, if there is one.
+    pub features: Option<Arc<Plan>>,
+    /// A part is closed, and the next begun, when it is as long as this; never, without.
+    pub rotation: Option<Duration>,
+}
+
 /// A take being assembled.
 #[derive(Debug)]
 pub struct Assembly {
     id: TakeId,
     folder: PathBuf,
     progress: Arc<Progress>,
+    making: Making,
     follower: Follower,
     /// Entries beyond the one that is next.
     beyond: BTreeMap<u64, Location>,
     /// Ranges that are gone: begin to end, and why.
     gone: BTreeMap<u64, (u64, GoneReason)>,
+    /// The journal's segments that were read, each with the end of what stands in it.
+    read: Vec<(u32, u64)>,
     writing: Writing,
-}
-
-/// The part that is being written, and what leads to it.
-#[derive(Debug)]
-struct Writing {
-    folder: PathBuf,
-    take: Take,
-    description: Description,
-    progress: Arc<Progress>,
-    timeline: Timeline,
-    part: Option<PartWriter>,
-    /// The next entry, and how many of its records were taken before.
-    next: u64,
-    skip: usize,
-    /// Where the part would end if it ended now.
-    sealed: Resume,
 }
 
 impl Assembly {
     /// A take that goes on where its closed parts end. A part that an earlier life left open is discarded: the journal has
     /// all of it.
-    pub fn new(id: TakeId, folder: PathBuf, take: Take, progress: Arc<Progress>) -> Self {
+    pub fn new(id: TakeId, folder: PathBuf, take: Take, progress: Arc<Progress>, making: Making) -> Self {
         let part = folder.join(format!("{}.part", take.part_file(take.next_part())));
         if fs::remove_file(&part).is_ok() {
             tracing::info!(path = %part.display(), "an unfinished file is made again from its journal");
@@ -95,15 +88,18 @@ impl Assembly {
             follower: Follower::new(&folder, id, take.resume.segment),
             beyond: BTreeMap::new(),
             gone: BTreeMap::new(),
-            writing: Writing::new(folder.clone(), take, Arc::clone(&progress)),
+            read: Vec::new(),
+            writing: Writing::new(folder.clone(), take, Arc::clone(&progress), making.features.clone()),
             folder,
             progress,
+            making,
         }
     }
 
     /// Begins again from the journal, after an error.
     pub fn restart(&mut self) {
-        *self = Self::new(self.id, self.folder.clone(), self.writing.take.clone(), Arc::clone(&self.progress));
+        let (take, progress) = (self.writing.take.clone(), Arc::clone(&self.progress));
+        *self = Self::new(self.id, self.folder.clone(), take, progress, self.making.clone());
     }
 
     /// What is known of the take now: what its `take.json` says.
@@ -122,6 +118,9 @@ impl Assembly {
             if self.writing.timeline.ended().is_some() {
                 return Ok(Advance::Ended);
             }
+            if self.making.rotation.is_some_and(|rotation| self.writing.length() >= rotation) {
+                self.rotate()?;
+            }
             if let Some(location) = self.beyond.remove(&self.writing.next) {
                 used += location.len as usize;
                 self.take_again(location)?;
@@ -132,14 +131,16 @@ impl Assembly {
                     None => return Ok(Advance::CaughtUp),
                     Some((Frame::Entry { number, arrival, arrived, entry }, location)) => {
                         used += location.len as usize;
+                        note(&mut self.read, location.at.segment, number.0 + 1);
                         if number.0 == self.writing.next {
                             self.writing.take_entry(entry, Came { arrival, at: arrived })?;
                         } else if number.0 > self.writing.next {
                             self.beyond.insert(number.0, location);
                         }
                     }
-                    Some((Frame::Gone { gone, .. }, _)) => {
+                    Some((Frame::Gone { gone, .. }, location)) => {
                         let (first, end) = (gone.range.first.0, gone.range.end().0);
+                        note(&mut self.read, location.at.segment, end);
                         let kept = self.gone.entry(first).or_insert((end, gone.reason));
                         kept.0 = kept.0.max(end);
                     }
@@ -155,6 +156,25 @@ impl Assembly {
     /// [`AssemblyError`].
     pub fn flush(&mut self) -> Result<(), AssemblyError> {
         Ok(self.writing.part.as_mut().map_or(Ok(()), PartWriter::flush)?)
+    }
+
+    /// Closes the part and lets the next begin. What of the journal is in closed parts is removed.
+    fn rotate(&mut self) -> Result<(), AssemblyError> {
+        let Some((part, sound)) = self.writing.close_part("rotated")? else { return Ok(()) };
+        if !sound {
+            // Made again, it would be no better. So the take becomes one part, and its journal is kept.
+            self.making.rotation = None;
+            self.restart();
+            return Ok(());
+        }
+        let needed = self.read.iter().position(|(_, end)| *end > self.writing.sealed.entry);
+        self.read.drain(..needed.unwrap_or(self.read.len()));
+        let first = self.read.first().map_or(self.follower.position().segment, |(segment, _)| *segment);
+        self.writing.begin_next(part, first)?;
+        if let Err(error) = remove_segments(&self.folder, |segment| segment < first) {
+            tracing::warn!("{error}. That part of the journal is not needed any more; it is removed when the take goes on.");
+        }
+        Ok(())
     }
 
     /// Closes the take after its last entry: checks the file, renames it, and says so in `take.json`.
@@ -237,132 +257,12 @@ impl Assembly {
     }
 }
 
-impl Writing {
-    fn new(folder: PathBuf, take: Take, progress: Arc<Progress>) -> Self {
-        let resume = take.resume.clone();
-        progress.frames.store(resume.frames, Ordering::Relaxed);
-        progress.gap_frames.store(0, Ordering::Relaxed);
-        Self {
-            folder,
-            // `Take::load` and `Take::new` see to it that there is one.
-            description: take.description().unwrap_or_else(|| unreachable!("a take without an identity")),
-            timeline: Timeline::new(take.channels, resume.frames),
-            take,
-            progress,
-            part: None,
-            next: resume.entry,
-            skip: resume.records,
-            sealed: resume,
-        }
+/// Notes that what stands in `segment` reaches to `end`. Segments come in order.
+fn note(read: &mut Vec<(u32, u64)>, segment: u32, end: u64) {
+    match read.last_mut().filter(|(last, _)| *last == segment) {
+        Some((_, known)) => *known = end.max(*known),
+        None => read.push((segment, end)),
     }
-
-    fn take_entry(&mut self, entry: &[u8], came: Came) -> Result<(), AssemblyError> {
-        let mut count = 0;
-        let mut sealed = None;
-        for record in records(entry) {
-            count += 1;
-            if count <= self.skip {
-                continue;
-            }
-            if let Ok(Record::Parameter(parameter)) = &record {
-                self.note_parameter(parameter.parameter, parameter.name);
-            }
-            if self.timeline.record(record, came) {
-                let batch = self.timeline.take_batch();
-                self.commit(batch)?;
-                sealed = Some((count, self.timeline.position()));
-            }
-        }
-        if let Some((records, frames)) = sealed {
-            self.sealed.frames = frames;
-            (self.sealed.entry, self.sealed.records) = if records == count { (self.next + 1, 0) } else { (self.next, records) };
-        }
-        self.next += 1;
-        self.skip = 0;
-        Ok(())
-    }
-
-    fn pass_gone(&mut self, end: u64, reason: GoneReason) {
-        self.timeline.gone(reason, end - self.next);
-        self.next = end;
-        self.skip = 0;
-    }
-
-    fn note_parameter(&mut self, parameter: u32, name: &str) {
-        let known = &mut self.sealed.parameters;
-        if let Some((_, old)) = known.iter_mut().find(|(number, _)| *number == parameter) {
-            name.clone_into(old);
-        } else if known.len() < MAX_PARAMETERS {
-            known.push((parameter, name.to_owned()));
-        }
-    }
-
-    fn part_paths(&self) -> (PathBuf, PathBuf) {
-        let file = self.take.part_file(self.take.next_part());
-        (self.folder.join(format!("{file}.part")), self.folder.join(file))
-    }
-
-    /// Writes a batch; the part's file begins with its first one.
-    fn commit(&mut self, batch: Batch) -> Result<(), AssemblyError> {
-        let gap_frames: u64 = batch.gaps.iter().map(|gap| gap.frames).sum();
-        self.progress.gap_frames.fetch_add(gap_frames, Ordering::Relaxed);
-        self.progress.frames.store(self.timeline.position(), Ordering::Relaxed);
-        self.progress.crc_mismatches.store(self.timeline.faults().crc_mismatches, Ordering::Relaxed);
-        let part = match &mut self.part {
-            Some(part) => part,
-            None => {
-                let number = self.take.next_part();
-                let first_sample = self.take.resume.frames;
-                let mut part = PartWriter::create(&self.part_paths().0, &self.description, Part { number, first_sample })?;
-                let parameters = self.take.resume.parameters.iter();
-                let parameters = parameters.map(|(parameter, name)| ParameterRow { parameter: *parameter, name: fixed(name) });
-                part.append(Batch { parameters: parameters.collect(), ..Batch::default() })?;
-                self.part.insert(part)
-            }
-        };
-        Ok(part.append(batch)?)
-    }
-
-    /// Closes the part, if one was begun, at what is sealed, and says whether it passed its check. Until
-    /// [`commit_take`](Self::commit_take) the part does not count: made again, it replaces this file.
-    fn close_part(&mut self, end_reason: &str) -> Result<Option<(ClosedPart, bool)>, AssemblyError> {
-        let Some(part) = self.part.take() else { return Ok(None) };
-        let (open, closed) = self.part_paths();
-        let faults = self.timeline.faults();
-        let first_sample = self.take.resume.frames;
-        let frames = self.sealed.frames.max(first_sample) - first_sample;
-        part.finish(end_reason, frames, faults)?;
-        let verdict = verify(&open)?;
-        // What the sender itself got wrong is counted already; anything more went wrong on the way to the disk.
-        let sound = !verdict.damage && verdict.crc_mismatches == faults.crc_mismatches;
-        if !sound {
-            tracing::error!(path = %closed.display(), "the file does not hold what its journal holds; the journal is kept");
-        }
-        for problem in &verdict.problems {
-            tracing::error!(path = %closed.display(), "{problem}");
-        }
-        rename(&open, &closed)?;
-        tracing::info!(path = %closed.display(), frames, end_reason, "closed");
-        let file = closed.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        Ok(Some((ClosedPart { file, first_sample, frames }, sound)))
-    }
-
-    /// Says in `take.json` what is closed and where the take goes on. Only when that is on disk does it count here too, so
-    /// that nobody removes a journal that the next life would need.
-    fn commit_take(&mut self, part: Option<ClosedPart>, state: State, resume: Resume) -> Result<(), AssemblyError> {
-        let mut take = self.take.clone();
-        take.parts.extend(part);
-        take.state = state;
-        take.resume = resume;
-        take.save(&self.folder)?;
-        self.take = take;
-        Ok(())
-    }
-}
-
-fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
-    let renamed = fs::rename(from, to).and_then(|()| to.parent().map_or(Ok(()), sync_folder));
-    renamed.map_err(|source| StoreError::Io { path: to.to_owned(), source })
 }
 
 fn end_reason_text(reason: EndReason) -> &'static str {

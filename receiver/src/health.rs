@@ -19,6 +19,7 @@ const WINDOW: Duration = Duration::from_secs(2);
 pub struct Meter {
     clock: Option<ClockEstimate>,
     latency: Option<Duration>,
+    midi_events: u64,
     samples: VecDeque<(HostNanos, SessionStats)>,
 }
 
@@ -32,9 +33,15 @@ impl Meter {
                 Record::Block(block) if arrival <= Arrival::Repaired => {
                     self.latency = self.clock.and_then(|clock| delay(&clock, block.host, arrived));
                 }
+                Record::Midi(_) => self.midi_events += 1,
                 _ => {}
             }
         }
+    }
+
+    /// MIDI events so far.
+    pub fn midi_events(&self) -> u64 {
+        self.midi_events
     }
 
     /// The figures now.

@@ -1,6 +1,9 @@
 //! The recorder thread: appends what arrives to the takes' journals, syncs them together, and only then says what is durable.
 //! The network loop never waits for it: it hands over through a bounded queue, and what does not fit is asked for again.
 
+mod live;
+mod run;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,23 +11,15 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use send_learn_protocol::packet::close::Gone;
-use send_learn_protocol::packet::feedback::SourceRange;
 use send_learn_protocol::packet::hello::{Description, Refusal};
 use send_learn_protocol::receiver::Held;
 use send_learn_protocol::tap::Arrival;
 use send_learn_protocol::units::{HostNanos, SessionId, SourceNumber, TakeId};
 
 use crate::archive::{self, Progress};
-use crate::journal::{self, Frame, Journal, JournalError};
 use crate::queue::Queue;
-use crate::ranges::RangeSet;
-use crate::take::{self, State, Take, TakeError};
-
-/// Journals with new data are synced at most this often.
-const SYNC_INTERVAL: Duration = Duration::from_millis(200);
-
-/// The recorder looks after absent senders at least this often.
-const IDLE: Duration = Duration::from_secs(1);
+use crate::take::{self, Take};
+use run::Recorder;
 
 /// How the recorder is set up.
 #[derive(Clone, Debug)]
@@ -33,6 +28,8 @@ pub struct Config {
     pub data: PathBuf,
     /// A take whose sender is away for longer than this has its part closed; it goes on in a new one.
     pub absence: Duration,
+    /// How takes are made into files.
+    pub archive: archive::Setting,
     /// The most takes that may be open, those whose senders are away included.
     pub max_takes: usize,
 }
@@ -133,8 +130,8 @@ pub fn start(config: Config, commands: Queue<Command>, report: Reporter) -> std:
     let takes = take::scan(&config.data)?;
     let archive_commands = Queue::new(0);
     let archive_thread = {
-        let (commands, reports) = (archive_commands.clone(), commands.clone());
-        thread::Builder::new().name("archive".into()).spawn(move || archive::run(&commands, &reports))?
+        let (commands, reports, setting) = (archive_commands.clone(), commands.clone(), config.archive);
+        thread::Builder::new().name("archive".into()).spawn(move || archive::run(&commands, &reports, setting))?
     };
     let mut recorder = Recorder {
         config,
@@ -154,298 +151,6 @@ pub fn start(config: Config, commands: Queue<Command>, report: Reporter) -> std:
         }
         (recorder.report)(Report::Stopped);
     })
-}
-
-struct Recorder {
-    config: Config,
-    takes: HashMap<TakeId, Known>,
-    archive: Queue<archive::Command>,
-    archive_thread: JoinHandle<()>,
-    report: Reporter,
-    synced: Instant,
-    stopping: bool,
-}
-
-/// A take in the data folder.
-struct Known {
-    folder: PathBuf,
-    status: Status,
-}
-
-enum Status {
-    /// Journal open, archive following.
-    Live(Box<Live>),
-    /// The archive is closing its part; a sender may be waiting.
-    Closing(Option<SessionId>),
-    /// Nothing is open.
-    Closed(Box<Take>),
-}
-
-struct Live {
-    journal: Journal,
-    /// What is durable.
-    held: RangeSet,
-    /// What was appended since the last sync.
-    entries: Vec<SourceNumber>,
-    gone: Vec<(Gone, HostNanos)>,
-    absent_since: Option<Instant>,
-    progress: Arc<Progress>,
-    /// The last sync failed: said once.
-    failing: bool,
-}
-
-#[derive(Debug, thiserror::Error)]
-enum OpenError {
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-    #[error(transparent)]
-    Take(#[from] TakeError),
-    #[error("{path}: {source}", path = path.display())]
-    Folder { path: PathBuf, source: std::io::Error },
-}
-
-impl Recorder {
-    /// Takes over what an earlier life left: open takes wait for their senders, leftovers of closed ones are removed.
-    fn resume(&mut self, takes: HashMap<TakeId, (PathBuf, Take)>) {
-        for (id, (folder, take)) in takes {
-            let state = take.state;
-            self.takes.insert(id, Known { folder: folder.clone(), status: Status::Closed(Box::new(take.clone())) });
-            match state {
-                State::Open => {
-                    tracing::info!(folder = %folder.display(), "an earlier life left this take open: it is completed from its journal");
-                    if let Err(error) = self.open(id, folder, take) {
-                        tracing::error!("{error}. The take is left as it is.");
-                    }
-                }
-                State::Complete => remove_journal(&folder),
-                State::Interrupted | State::Damaged => {}
-            }
-        }
-    }
-
-    fn run(&mut self, commands: &Queue<Command>) {
-        loop {
-            let waiting = self.live().any(|live| !live.is_synced());
-            let timeout = if waiting { SYNC_INTERVAL.saturating_sub(self.synced.elapsed()) } else { IDLE.min(self.config.absence) };
-            for command in commands.drain(timeout) {
-                self.handle(command);
-            }
-            if self.stopping || self.synced.elapsed() >= SYNC_INTERVAL {
-                self.sync();
-            }
-            self.close_absent();
-            let closing = self.takes.values().any(|known| matches!(known.status, Status::Closing(_)));
-            if self.stopping && (!closing || self.archive_thread.is_finished()) {
-                return;
-            }
-        }
-    }
-
-    fn live(&mut self) -> impl Iterator<Item = &mut Live> {
-        self.takes.values_mut().filter_map(|known| match &mut known.status {
-            Status::Live(live) => Some(&mut **live),
-            _ => None,
-        })
-    }
-
-    fn live_take(&mut self, take: TakeId) -> Option<&mut Live> {
-        match &mut self.takes.get_mut(&take)?.status {
-            Status::Live(live) => Some(live),
-            _ => None,
-        }
-    }
-
-    fn handle(&mut self, command: Command) {
-        match command {
-            Command::Open { session, description } => self.on_open(session, &description),
-            Command::Entry { take, number, arrival, arrived, entry } => {
-                let Some(live) = self.live_take(take).filter(|live| !live.held.contains(number)) else { return };
-                live.journal.append(&Frame::Entry { number, arrival, arrived, entry: &entry });
-                live.entries.push(number);
-            }
-            Command::Gone { take, gone, arrived } => {
-                if let Some(live) = self.live_take(take) {
-                    live.journal.append(&Frame::Gone { gone, arrived });
-                    live.gone.push((gone, arrived));
-                }
-            }
-            Command::Left { take } => match self.takes.get_mut(&take).map(|known| &mut known.status) {
-                Some(Status::Live(live)) => live.absent_since = Some(Instant::now()),
-                Some(Status::Closing(waiting)) => *waiting = None,
-                _ => {}
-            },
-            Command::Archived { id, take } => self.on_archived(id, take),
-            Command::Stop => self.stopping = true,
-        }
-    }
-
-    fn on_open(&mut self, session: SessionId, description: &Description) {
-        if self.stopping {
-            return (self.report)(Report::Refused { session, reason: Refusal::Closing });
-        }
-        let id = description.take;
-        // The answer says what is durable, so everything that waits is made so first.
-        self.sync();
-        let live = self.live().count();
-        let opened = match self.takes.get_mut(&id) {
-            None if live >= self.config.max_takes => {
-                return (self.report)(Report::Refused { session, reason: Refusal::TooManyStreams });
-            }
-            None => self.create(description),
-            Some(Known { status: Status::Closing(waiting), .. }) => {
-                *waiting = Some(session);
-                return;
-            }
-            Some(Known { status: Status::Live(_), .. }) => Ok(()),
-            Some(Known { status: Status::Closed(take), folder }) => match take.state {
-                State::Complete | State::Damaged => {
-                    // Its sender has not heard yet that all is durable.
-                    let held = Held { complete: SourceNumber(take.resume.entry), beyond: Vec::new() };
-                    return (self.report)(Report::Accepted { session, held, progress: Arc::default() });
-                }
-                State::Open | State::Interrupted => {
-                    let (folder, take) = (folder.clone(), (**take).clone());
-                    self.open(id, folder, take)
-                }
-            },
-        };
-        if let Err(error) = &opened {
-            tracing::error!(
-                "{error}. The stream is refused; its sender keeps its data and tries again. Free disk space or mend the folder's rights."
-            );
-        }
-        let report = match self.live_take(id) {
-            Some(live) if opened.is_ok() => {
-                live.absent_since = None;
-                let held = Held { complete: live.held.complete(), beyond: live.held.beyond().collect() };
-                Report::Accepted { session, held, progress: Arc::clone(&live.progress) }
-            }
-            _ => Report::Refused { session, reason: Refusal::Storage },
-        };
-        (self.report)(report);
-    }
-
-    fn create(&mut self, description: &Description) -> Result<(), OpenError> {
-        let folder = take::folder_for(&self.config.data, description);
-        take::create_folder(&self.config.data, &folder).map_err(|source| OpenError::Folder { path: folder.clone(), source })?;
-        let take = Take::new(description);
-        take.save(&folder)?;
-        self.takes.insert(description.take, Known { folder: folder.clone(), status: Status::Closed(Box::new(take.clone())) });
-        self.open(description.take, folder, take)
-    }
-
-    /// Opens the journal of a take and lets the archive follow it.
-    fn open(&mut self, id: TakeId, folder: PathBuf, mut take: Take) -> Result<(), OpenError> {
-        if take.state != State::Open {
-            take.state = State::Open;
-            take.save(&folder)?;
-        }
-        let first = take.resume.segment;
-        journal::remove_segments(&folder, |segment| segment < first)?;
-        let mut held = RangeSet::below(SourceNumber(take.resume.entry));
-        let journal = Journal::open(&folder, id, first, |frame| match frame {
-            Frame::Entry { number, .. } => held.insert_one(number),
-            Frame::Gone { gone, .. } => held.insert(gone.range),
-        })?;
-        let progress = Arc::new(Progress::default());
-        progress.set_mark(journal.durable());
-        let follow = archive::Command::Follow { id, folder: folder.clone(), take: Box::new(take), progress: Arc::clone(&progress) };
-        self.archive.push(follow);
-        let live = Live {
-            journal,
-            held,
-            entries: Vec::new(),
-            gone: Vec::new(),
-            absent_since: Some(Instant::now()),
-            progress,
-            failing: false,
-        };
-        self.takes.insert(id, Known { folder, status: Status::Live(Box::new(live)) });
-        Ok(())
-    }
-
-    fn on_archived(&mut self, id: TakeId, take: Box<Take>) {
-        let Some(known) = self.takes.get_mut(&id) else { return };
-        let (state, folder) = (take.state, known.folder.clone());
-        let description = take.description();
-        let before = std::mem::replace(&mut known.status, Status::Closed(take.clone()));
-        match state {
-            State::Complete => remove_journal(&folder),
-            // It could not be closed. It stays open, and is closed when its sender has been away for as long again.
-            State::Open if !self.stopping => {
-                if let Err(error) = self.open(id, folder, *take) {
-                    tracing::error!("{error}. The take is left as it is; it is completed at the next start.");
-                }
-            }
-            _ => {}
-        }
-        if let (Status::Closing(Some(session)), Some(description)) = (before, description) {
-            self.on_open(session, &description);
-        }
-    }
-
-    fn sync(&mut self) {
-        let report = &self.report;
-        for (id, known) in &mut self.takes {
-            if let Status::Live(live) = &mut known.status {
-                live.sync(*id, report);
-            }
-        }
-        self.archive.nudge();
-        self.synced = Instant::now();
-    }
-
-    fn close_absent(&mut self) {
-        let absence = self.config.absence;
-        for (id, known) in &mut self.takes {
-            let Status::Live(live) = &known.status else { continue };
-            let away = live.absent_since.is_some_and(|since| since.elapsed() >= absence);
-            if self.stopping || (away && live.is_synced()) {
-                known.status = Status::Closing(None);
-                self.archive.push(archive::Command::Interrupt { id: *id });
-            }
-        }
-    }
-}
-
-impl Live {
-    fn is_synced(&self) -> bool {
-        self.entries.is_empty() && self.gone.is_empty()
-    }
-
-    fn sync(&mut self, take: TakeId, report: &Reporter) {
-        if self.is_synced() {
-            return;
-        }
-        match self.journal.sync() {
-            Ok(position) => {
-                self.progress.set_mark(position);
-                self.entries.drain(..).for_each(|number| self.held.insert_one(number));
-                self.gone.drain(..).for_each(|(gone, _)| self.held.insert(SourceRange { ..gone.range }));
-                if std::mem::take(&mut self.failing) {
-                    tracing::info!("the disk takes the journal again");
-                }
-                report(Report::Durable { take, number: self.held.complete() });
-            }
-            Err(error) => {
-                if !std::mem::replace(&mut self.failing, true) {
-                    tracing::error!(
-                        "{error}. Nothing is lost: the sender keeps what is not on disk, and sends it again. Free disk space."
-                    );
-                }
-                report(Report::Lost { take, numbers: std::mem::take(&mut self.entries) });
-                for (gone, arrived) in &self.gone {
-                    self.journal.append(&Frame::Gone { gone: *gone, arrived: *arrived });
-                }
-            }
-        }
-    }
-}
-
-fn remove_journal(folder: &std::path::Path) {
-    if let Err(error) = journal::remove_segments(folder, |_| true) {
-        tracing::warn!("{error}. The journal of a complete take could not be removed; it is harmless.");
-    }
 }
 
 #[cfg(test)]

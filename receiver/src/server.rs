@@ -1,5 +1,7 @@
 //! The network loop: one thread that owns the sockets, the protocol's state machine and the tap. It never waits for a disk.
 
+mod status;
+
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
@@ -16,13 +18,14 @@ use send_learn_protocol::receiver::{Receiver, ReceiverConfig, ReceiverEvent};
 use send_learn_protocol::tap::Health;
 use send_learn_protocol::units::{HostNanos, ReceiverId, SessionId, SourceNumber, TakeId};
 
-use crate::archive::Progress;
+use crate::archive::{self, Progress};
 use crate::clock;
 use crate::data_folder::{DataError, DataFolder};
 use crate::health::Meter;
 use crate::queue::Queue;
 use crate::recorder::{self, Command, Report};
 use crate::socket::{self, Datagrams, SocketError};
+use crate::status::Board;
 use crate::tap::Tap;
 
 const DATAGRAMS: Token = Token(0);
@@ -42,6 +45,9 @@ const HEALTH_INTERVAL: Duration = Duration::from_millis(500);
 /// ... and a person at the log this often.
 const STATUS_INTERVAL: Duration = Duration::from_secs(5);
 
+/// Files of this length are handy, and a damaged one costs no more than that.
+pub const ROTATION: Duration = Duration::from_secs(600);
+
 /// How a receiver is set up.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -51,6 +57,12 @@ pub struct Config {
     pub data: PathBuf,
     /// A take whose sender is away for longer than this has its part closed; it goes on in a new one.
     pub absence: Duration,
+    /// Whether features of the audio are computed while it is recorded.
+    pub features: bool,
+    /// A take's file is closed, and another begun, when it is as long as this; never, without.
+    pub rotation: Option<Duration>,
+    /// Whether the log says every few seconds how each stream fares.
+    pub log_status: bool,
     /// The most streams at once.
     pub max_streams: usize,
 }
@@ -58,7 +70,15 @@ pub struct Config {
 impl Config {
     /// The usual settings, for this address and folder.
     pub fn new(listen: SocketAddr, data: PathBuf) -> Self {
-        Self { listen, data, absence: Duration::from_secs(60), max_streams: 256 }
+        Self {
+            listen,
+            data,
+            absence: Duration::from_secs(60),
+            features: true,
+            rotation: Some(ROTATION),
+            log_status: true,
+            max_streams: 256,
+        }
     }
 }
 
@@ -91,6 +111,8 @@ pub struct Server {
     streams: HashMap<TakeId, Stream>,
     next_key: u32,
     refused_entries: u64,
+    log_status: bool,
+    board: Board,
     stop: Stop,
     _folder: DataFolder,
 }
@@ -98,6 +120,7 @@ pub struct Server {
 /// A take that has a session.
 struct Stream {
     session: SessionId,
+    peer: SocketAddr,
     description: Description,
     /// Its number in the tap; 0 until it is accepted.
     key: u32,
@@ -116,6 +139,11 @@ pub struct Stop {
 }
 
 impl Stop {
+    /// Whether that was asked for.
+    pub fn is_asked(&self) -> bool {
+        self.asked.load(Ordering::Acquire)
+    }
+
     /// Asks the server to close all recordings and return.
     pub fn stop(&self) {
         self.asked.store(true, Ordering::Release);
@@ -145,8 +173,12 @@ impl Server {
                 let _ = waker.wake();
             })
         };
-        let recorder_config =
-            recorder::Config { data: config.data.clone(), absence: config.absence, max_takes: 2 * config.max_streams };
+        let recorder_config = recorder::Config {
+            data: config.data.clone(),
+            absence: config.absence,
+            archive: archive::Setting { features: config.features, rotation: config.rotation },
+            max_takes: 2 * config.max_streams,
+        };
         let recorder = recorder::start(recorder_config, commands.clone(), reporter)
             .map_err(|source| DataError::Refused { data: config.data.clone(), source })?;
         let secret = [ReceiverId::random().0, ReceiverId::random().0].concat();
@@ -168,6 +200,8 @@ impl Server {
             streams: HashMap::new(),
             next_key: 1,
             refused_entries: 0,
+            log_status: config.log_status,
+            board: Board::default(),
             stop: Stop { asked: Arc::new(AtomicBool::new(false)), waker },
             _folder: folder,
         })
@@ -176,6 +210,11 @@ impl Server {
     /// Where the receiver listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where the server says twice a second what it is doing.
+    pub fn board(&self) -> Board {
+        self.board.clone()
     }
 
     /// A handle to stop it with.
@@ -203,7 +242,7 @@ impl Server {
         let start = clock::now();
         let (mut next_health, mut next_status) = (start.after(HEALTH_INTERVAL), start.after(STATUS_INTERVAL));
         let mut more = false;
-        while !self.stop.asked.load(Ordering::Acquire) {
+        while !self.stop.is_asked() {
             let now = clock::now();
             let due = self.receiver.poll_timeout().map_or(next_health, |due| due.min(next_health));
             let timeout = if more { Duration::ZERO } else { due.since(now) };
@@ -229,11 +268,14 @@ impl Server {
             self.transmit();
             if now >= next_health {
                 next_health = now.after(HEALTH_INTERVAL);
-                self.send_health(now);
+                self.measure_health(now);
+                self.board.set(self.status());
             }
             if now >= next_status {
                 next_status = now.after(STATUS_INTERVAL);
-                self.log_status();
+                if self.log_status {
+                    self.log_status();
+                }
             }
             self.tap.flush(self.poll.registry());
         }
@@ -307,12 +349,14 @@ impl Server {
             // Its sender has reconnected.
             Some(stream) => {
                 self.sessions.remove(&std::mem::replace(&mut stream.session, session));
+                stream.peer = peer;
                 stream.meter = Meter::default();
                 stream.unkept.clear();
             }
             None => {
                 let stream = Stream {
                     session,
+                    peer,
                     description: (*description).clone(),
                     key: 0,
                     progress: Arc::default(),
@@ -365,36 +409,6 @@ impl Server {
                 }
             }
             Report::Stopped => {}
-        }
-    }
-
-    fn send_health(&mut self, now: HostNanos) {
-        for stream in self.streams.values_mut().filter(|stream| stream.key != 0) {
-            stream.unkept.drain(..).for_each(|number| self.receiver.forget(stream.session, number));
-            if let Some(stats) = self.receiver.stats(stream.session) {
-                stream.health = stream.meter.health(now, stats, &stream.progress);
-                self.tap.health(stream.key, stream.health);
-            }
-        }
-        self.tap.close_silent(now, self.poll.registry());
-        if self.refused_entries > 0 {
-            tracing::warn!(entries = self.refused_entries, "the disk is too slow: these are asked for again");
-            self.refused_entries = 0;
-        }
-    }
-
-    fn log_status(&self) {
-        for stream in self.streams.values() {
-            let Health { loss, bits_per_second, latency_ms, repaired, resent, owed, durable_lag, .. } = stream.health;
-            let delay = if latency_ms.is_nan() { "unknown".to_owned() } else { format!("{latency_ms:.1} ms") };
-            tracing::info!(
-                "{}: {:.1} s recorded, {:.2} Mbit/s, loss {:.1} %, repaired {repaired}, sent again {resent}, missing {owed}, \
-                 delay {delay}, not yet durable {durable_lag:.1} s",
-                stream.description.property(PropertyKey::NAME),
-                stream.progress.frames.load(Ordering::Relaxed) as f64 / stream.description.sample_rate,
-                bits_per_second / 1e6,
-                loss * 100.0,
-            );
         }
     }
 }

@@ -11,7 +11,7 @@ use send_learn_protocol::tap::Arrival;
 use send_learn_protocol::units::HostNanos;
 
 use crate::store::layout::{
-    AutomationRow, BlockRow, ClockRow, GapRow, MAX_POSITION, MarkerRow, MidiRow, ParameterRow, TransportRow, fixed,
+    AutomationRow, BlockRow, ClockRow, FeatureRow, GapRow, MAX_POSITION, MarkerRow, MidiRow, ParameterRow, TransportRow, fixed,
 };
 
 /// Samples and rows after which a batch is handed on even without a block's record, so that no sender can make it grow.
@@ -40,6 +40,7 @@ pub struct Batch {
     pub transport: Vec<TransportRow>,
     pub blocks: Vec<BlockRow>,
     pub gaps: Vec<GapRow>,
+    pub features: Vec<FeatureRow>,
     pub clock: Vec<ClockRow>,
     pub markers: Vec<MarkerRow>,
     /// Changed texts of the description: key and text.
@@ -57,6 +58,19 @@ pub struct Faults {
     pub overlapping_frames: u64,
     /// Entries that the sender no longer had.
     pub gone_entries: u64,
+}
+
+impl Faults {
+    /// Those that came after `before`.
+    #[must_use]
+    pub fn since(self, before: Self) -> Self {
+        Self {
+            crc_mismatches: self.crc_mismatches - before.crc_mismatches,
+            bad_records: self.bad_records - before.bad_records,
+            overlapping_frames: self.overlapping_frames - before.overlapping_frames,
+            gone_entries: self.gone_entries - before.gone_entries,
+        }
+    }
 }
 
 /// How an entry came.

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use send_learn::archive::Progress;
-use send_learn::assembly::{Advance, Assembly};
+use send_learn::assembly::{Advance, Assembly, Making};
 use send_learn::journal::{Frame, Journal, segments};
 use send_learn::store::Recording;
 use send_learn::store::layout::{AutomationRow, MidiRow, ParameterRow};
@@ -86,9 +87,13 @@ fn append(journal: &mut Journal, entry: &[u8]) {
 }
 
 fn follow(folder: &Path, journal: &Journal) -> Assembly {
+    follow_rotating(folder, journal, None)
+}
+
+fn follow_rotating(folder: &Path, journal: &Journal, rotation: Option<Duration>) -> Assembly {
     let progress = Arc::new(Progress::default());
     progress.set_mark(journal.durable());
-    Assembly::new(TAKE, folder.to_owned(), Take::load(folder).unwrap(), progress)
+    Assembly::new(TAKE, folder.to_owned(), Take::load(folder).unwrap(), progress, Making { features: None, rotation })
 }
 
 #[test]
@@ -105,18 +110,23 @@ fn the_parts_of_a_take_hold_all_of_it_whatever_the_order_and_the_interruptions()
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
         Take::new(&description()).save(folder).unwrap();
+        // Half of the takes in parts of a tenth of a second, or of more where a block is longer.
+        let rotation = (random.below(2) == 0).then_some(Duration::from_millis(100));
 
         let mut rest = &entries[..];
-        while !rest.is_empty() {
+        while Take::load(folder).unwrap().state != State::Complete {
             let first = Take::load(folder).unwrap().resume.segment;
             let mut journal = Journal::open(folder, TAKE, first, |_| {}).unwrap();
-            let (now, later) = rest.split_at((random.below(rest.len() as u64) + 1) as usize);
+            let (now, later) = rest.split_at(rest.len().min(random.below(rest.len() as u64 + 1) as usize + 1));
             now.iter().for_each(|entry| append(&mut journal, entry));
             journal.sync().unwrap();
             rest = later;
-            let mut assembly = follow(folder, &journal);
-            match assembly.advance(usize::MAX).unwrap() {
+            let mut assembly = follow_rotating(folder, &journal, rotation);
+            // At times it is killed early, wherever it is.
+            let budget = if random.below(3) == 0 { random.below(40_000) as usize } else { usize::MAX };
+            match assembly.advance(budget).unwrap() {
                 Advance::Ended => assembly.complete().unwrap(),
+                Advance::More => drop(assembly),
                 // At times the receiver is killed instead: nothing is closed.
                 _ if random.below(4) == 0 => drop(assembly),
                 _ => assembly.interrupt().unwrap(),
@@ -143,10 +153,46 @@ fn the_parts_of_a_take_hold_all_of_it_whatever_the_order_and_the_interruptions()
             events += midi.len();
         }
         assert_eq!(position, frames, "seed {seed}");
+        if rotation.is_some() {
+            // A part is closed with the block that makes it long enough: the longest block is 4,096 frames.
+            assert!(take.parts.iter().all(|part| part.frames < 4_800 + 4_096), "seed {seed}: {:?}", take.parts);
+        }
         assert_eq!(take.resume.entry, entries.len() as u64, "seed {seed}");
         let blocks = entries.iter().flat_map(|entry| records(entry)).filter(|record| matches!(record, Ok(Record::Block(_))));
         assert_eq!(events, blocks.count(), "seed {seed}");
     }
+}
+
+#[test]
+fn a_part_that_is_long_enough_is_closed_and_its_journal_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    Take::new(&description()).save(folder).unwrap();
+    let mut packer = Packer::new(SourceNumber(0));
+    let blocks = 3_000;
+    (0..blocks).for_each(|block| push_block(&mut packer, block * 4_096, 4_096, |crc| crc));
+    packer.flush();
+    let mut journal = Journal::create(folder, TAKE, 1).unwrap();
+    let progress = Arc::new(Progress::default());
+    let making = Making { features: None, rotation: Some(Duration::from_secs(20)) };
+    let mut assembly = Assembly::new(TAKE, folder.to_owned(), Take::load(folder).unwrap(), Arc::clone(&progress), making);
+    for (count, entry) in std::iter::from_fn(|| packer.pop()).enumerate() {
+        append(&mut journal, &entry);
+        if count % 5_000 == 0 {
+            journal.sync().unwrap();
+            progress.set_mark(journal.durable());
+            assert_eq!(assembly.advance(usize::MAX).unwrap(), Advance::CaughtUp);
+        }
+    }
+    let take = Take::load(folder).unwrap();
+    assert_eq!(take.state, State::Open);
+    // 12,288,000 frames are 256 s: twelve parts of 235 blocks, and one that is not closed.
+    assert!(take.parts.len() >= 11, "{:?}", take.parts);
+    assert!(take.parts.iter().all(|part| part.frames == 235 * 4_096), "{:?}", take.parts);
+    // 98 MB of journal make two segments; what is in closed parts is gone.
+    assert_eq!(segments(folder).unwrap(), [take.resume.segment]);
+    assert!(take.resume.segment > 1);
+    assert!(folder.join(take.part_file(1)).exists() && folder.join(format!("{}.part", take.part_file(take.next_part()))).exists());
 }
 
 #[test]
@@ -280,6 +326,28 @@ fn what_the_sender_got_wrong_does_not_make_a_file_damaged_and_what_nobody_explai
     let (folder, take) = closed(disorder);
     assert_eq!((take.state, segments(folder.path()).unwrap()), (State::Interrupted, vec![1]));
     assert_eq!((take.parts.len(), take.resume.entry), (0, 0));
+}
+
+#[test]
+fn a_part_that_fails_its_check_is_not_closed_early_again_and_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    Take::new(&description()).save(folder).unwrap();
+    let mut packer = Packer::new(SourceNumber(0));
+    push_note(&mut packer, 50);
+    push_note(&mut packer, 10);
+    (0..10).for_each(|block| push_block(&mut packer, block * 480, 480, |crc| crc));
+    push_end(&mut packer, 4_800);
+    packer.flush();
+    let mut journal = Journal::create(folder, TAKE, 1).unwrap();
+    std::iter::from_fn(|| packer.pop()).for_each(|entry| append(&mut journal, &entry));
+    journal.sync().unwrap();
+    let mut assembly = follow_rotating(folder, &journal, Some(Duration::from_millis(20)));
+    assert_eq!(assembly.advance(usize::MAX).unwrap(), Advance::Ended);
+    assembly.complete().unwrap();
+    let take = Take::load(folder).unwrap();
+    assert_eq!((take.state, take.parts.len(), take.parts[0].frames), (State::Damaged, 1, 4_800));
+    assert_eq!(segments(folder).unwrap(), [1], "the journal is kept");
 }
 
 #[test]

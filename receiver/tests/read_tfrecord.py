@@ -26,9 +26,9 @@ for file in sorted(folder.glob("*.tfrecord")):
         sample = {}
         for array in arrays:
             name = array["name"]
-            if name + "/shape" in example:
-                values = np.array([] if example[name] is None else example[name], array["kind"])
-                sample[name] = values.reshape(np.asarray(example[name + "/shape"]).ravel())
+            assert name + "/shape" in example, name
+            values = np.array([] if example[name] is None else example[name], array["kind"])
+            sample[name] = values.reshape(np.asarray(example[name + "/shape"]).ravel())
         truth.compare(sample, json.loads(bytes(example["metadata"])))
 print("tfrecord: ", end="")
 truth.finish()

@@ -69,11 +69,30 @@ fn what_must_not_be_taken_is_left_out_and_counted_by_its_reason() {
         (2, BTreeMap::from([(Reason::Private, 1)]))
     );
     assert_eq!(one(&|take| take.markers = vec![marker(79 * RATE, 6)]), (2, BTreeMap::from([(Reason::Private, 1)])));
+    assert_eq!(one(&|take| take.gaps = vec![gap(60, 7)]), (2, BTreeMap::from([(Reason::CaptureOff, 1)])));
+    assert_eq!(one(&|take| take.gaps = vec![gap(60, 8)]), (2, BTreeMap::from([(Reason::Private, 1)])));
     assert_eq!(one(&|take| take.consent = ""), (0, BTreeMap::from([(Reason::Consent, 3)])));
     assert_eq!(one(&|take| take.consent = "no"), (0, BTreeMap::from([(Reason::Consent, 3)])));
     assert_eq!(one(&|take| take.notes.retain(|(at, _)| *at > 28 * RATE)), (2, BTreeMap::from([(Reason::FewEvents, 1)])));
     assert_eq!(one(&|take| take.notes.clear()), (0, BTreeMap::from([(Reason::FewEvents, 3)])));
     assert_eq!(one(&|take| take.seconds = 3), (0, BTreeMap::from([(Reason::ShortTake, 1)])));
+}
+
+/// A mark that something is private may be lost with entries of the log. It stands again within two seconds.
+#[test]
+fn two_seconds_after_lost_entries_count_as_missing() {
+    let left = |change: &dyn Fn(&mut Take)| {
+        let mut take = take(1);
+        change(&mut take);
+        let (_data, sources) = written(&[take]);
+        left_out(&sources, &Settings::default())
+    };
+    // Windows begin at 0, 25 and 50 s.
+    let gap = |reason| vec![GapRow { sample: 23 * RATE + 1, frames: 10, reason }];
+    assert_eq!(left(&|take| take.gaps = gap(1)), BTreeMap::from([(Reason::Gap, 1)]), "the ring was full: no entry is lost");
+    assert_eq!(left(&|take| take.gaps = gap(3)), BTreeMap::from([(Reason::Gap, 2)]));
+    assert_eq!(left(&|take| take.markers = vec![marker(23 * RATE + 1, 255)]), BTreeMap::from([(Reason::Gap, 2)]));
+    assert_eq!(left(&|take| take.markers = vec![marker(23 * RATE, 255)]), BTreeMap::from([(Reason::Gap, 1)]));
 }
 
 #[test]

@@ -33,6 +33,9 @@ pub struct Badness {
 }
 
 impl Badness {
+    /// A perfect network.
+    pub const NONE: Self = Self { loss: 0.0, reorder: 0.0, duplicate: 0.0, delay: Duration::ZERO };
+
     /// What the whole-system tests must survive: 5 % lost both ways, 10 % out of order, 2 % doubled.
     pub const TYPICAL: Self = Self { loss: 0.05, reorder: 0.10, duplicate: 0.02, delay: Duration::from_millis(8) };
 }
@@ -68,6 +71,8 @@ struct Shared {
     sender: Mutex<Option<SocketAddr>>,
     badness: Badness,
     counts: Counts,
+    /// What the sender sent, if somebody watches.
+    seen: Option<Mutex<Vec<Vec<u8>>>>,
     ended: AtomicBool,
 }
 
@@ -77,6 +82,18 @@ impl Relay {
     /// # Errors
     /// When there is no socket or thread for it.
     pub fn start(receiver: SocketAddr, badness: Badness, seed: u64) -> Result<Self> {
+        Self::between(receiver, badness, seed, None)
+    }
+
+    /// A relay that changes nothing and keeps what the sender sends, for [`Relay::seen`].
+    ///
+    /// # Errors
+    /// As [`Relay::start`].
+    pub fn watch(receiver: SocketAddr) -> Result<Self> {
+        Self::between(receiver, Badness::NONE, 0, Some(Mutex::default()))
+    }
+
+    fn between(receiver: SocketAddr, badness: Badness, seed: u64, seen: Option<Mutex<Vec<Vec<u8>>>>) -> Result<Self> {
         let socket = || {
             let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).context("no socket for the relay")?;
             socket.set_read_timeout(Some(PATIENCE))?;
@@ -86,7 +103,7 @@ impl Relay {
         far.connect(receiver)?;
         let address = near.local_addr()?;
         let shared =
-            Shared { near, far, sender: Mutex::default(), badness, counts: Counts::default(), ended: AtomicBool::new(false) };
+            Shared { near, far, sender: Mutex::default(), badness, counts: Counts::default(), seen, ended: AtomicBool::new(false) };
         let mut relay = Self { address, shared: Arc::new(shared), threads: Vec::new() };
         for (name, direction, salt) in [("relay there", Direction::There, 0), ("relay back", Direction::Back, u64::MAX / 2)] {
             let shared = Arc::clone(&relay.shared);
@@ -99,6 +116,11 @@ impl Relay {
     /// Where the sender sends to.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What the sender has sent so far, in its order. Empty unless somebody watches.
+    pub fn seen(&self) -> Vec<Vec<u8>> {
+        self.shared.seen.as_ref().map_or_else(Vec::new, |seen| seen.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
     /// What it did so far.
@@ -164,6 +186,9 @@ impl Direction {
             Self::There => {
                 let (length, from) = shared.near.recv_from(buffer).ok()?;
                 *shared.sender.lock().unwrap_or_else(PoisonError::into_inner) = Some(from);
+                if let Some(seen) = &shared.seen {
+                    seen.lock().unwrap_or_else(PoisonError::into_inner).push(buffer[..length].to_vec());
+                }
                 Some(length)
             }
             Self::Back => match shared.far.recv(buffer) {

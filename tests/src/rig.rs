@@ -89,6 +89,16 @@ impl Rig {
         Ok(command)
     }
 
+    /// Writes the settings that plugins of this rig find: `plugin.toml`.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn settings(&self, text: &str) -> Result<()> {
+        let folder = self.file("config").join("send-learn");
+        std::fs::create_dir_all(&folder)?;
+        Ok(std::fs::write(folder.join("plugin.toml"), text)?)
+    }
+
     /// Lets a host play, waits until the recording is finished, and closes the host. Returns the recording.
     ///
     /// # Errors

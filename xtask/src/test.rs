@@ -31,7 +31,8 @@ pub(crate) fn add(plan: &mut Plan<'_>, cache: &Cache, options: &[String]) -> Res
     let (recording_key, viewer_key) = (key("test"), key("test-viewer"));
     plan.step("Tests of the recording half", &recording_key, Guess { first: 10 * 60, again: 5 * 60 }, move || {
         let mut test = products::cargo(&here, "test");
-        test.args(RECORDING_HALF).args(["--no-fail-fast", "--"]).args(filter);
+        // A test that is left out prints why, and cargo shows that only when asked to.
+        test.args(RECORDING_HALF).args(["--no-fail-fast", "--", "--show-output"]).args(filter);
         shell::run(with_products(&mut test, &here))
     });
     if view {
@@ -39,7 +40,7 @@ pub(crate) fn add(plan: &mut Plan<'_>, cache: &Cache, options: &[String]) -> Res
         let here = cache.clone();
         plan.step("Tests of the viewer", &viewer_key, Guess { first: 3 * 60, again: 60 }, move || {
             let mut test = products::viewer_cargo(&here, "test");
-            test.args(["--package", "send-learn-visualizer", "--"]).args(names);
+            test.args(["--package", "send-learn-visualizer", "--", "--show-output"]).args(names);
             shell::run(with_products(&mut test, &here))
         });
     }

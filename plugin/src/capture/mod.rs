@@ -5,6 +5,8 @@
 //! much is missing.
 
 mod counters;
+mod succession;
+mod wanted;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,6 +18,9 @@ use send_learn_protocol::units::{HostNanos, SamplePosition};
 use crate::ring::{BlockEvent, CaptureEvent, MidiMessage, PART, Part, RingReader, RingWriter, Whole, ring};
 use crate::transport::{Observed, TransportWatch};
 pub use counters::Counters;
+pub use succession::{Captures, SpentCaptures, Succession};
+use wanted::Said;
+pub use wanted::{Pause, Wanted};
 
 /// Seconds of audio that the sample ring holds. The uplink reads every few milliseconds; this outlasts a stall of the
 /// machine that a person would notice.
@@ -37,6 +42,9 @@ pub const MAX_MESSAGE: usize = (RING_EVENTS - RESERVED_EVENTS) * PART;
 /// How long a patient capture waits for room without seeing any come. Then it drops what does not fit, without waiting
 /// again, until a block finds room: a render without a receiver is late once, not with every block.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often it is said that what is captured is private, in seconds, where blocks are not longer than that.
+const PRIVATE_AGAIN: f64 = 0.5;
 
 /// What a capture needs to know before it begins.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -74,7 +82,7 @@ pub struct Capture {
     patience: Duration,
     given_up: bool,
     position: u64,
-    paused: bool,
+    said: Said,
     gap: Option<OpenGap>,
     block: Option<OpenBlock>,
 }
@@ -108,7 +116,7 @@ pub fn capture(config: CaptureConfig) -> (Capture, Captured) {
         patience: if config.patient { PATIENCE } else { Duration::ZERO },
         given_up: false,
         position: 0,
-        paused: false,
+        said: Said::default(),
         gap: None,
         block: None,
     };
@@ -116,17 +124,16 @@ pub fn capture(config: CaptureConfig) -> (Capture, Captured) {
 }
 
 impl Capture {
-    /// A block of `frames` begins: the host handed it over at `host`, with its transport as `observed`. With `on` false the
-    /// block is counted, not captured.
-    pub fn begin(&mut self, frames: u32, host: HostNanos, observed: &Observed, on: bool) {
+    /// A block of `frames` begins: the host handed it over at `host`, with its transport as `observed`.
+    pub fn begin(&mut self, frames: u32, host: HostNanos, observed: &Observed, wanted: Wanted) {
         self.block = None;
         if self.counters.started().0 == 0 {
             self.counters.started.store(host.0, Ordering::Release);
         }
-        if !on {
-            self.pause();
+        if let Wanted::Skipped(pause) = wanted {
+            self.pause(pause);
             self.watch.skip(observed, frames);
-            return self.skip(frames, GapReason::Bypassed);
+            return self.skip(frames, pause.reason());
         }
         let samples = frames as usize * usize::from(self.config.channels);
         if !self.wait_for_room(samples, MIN_EVENT_ROOM) {
@@ -135,7 +142,7 @@ impl Capture {
             return self.skip(frames, GapReason::RingFull);
         }
         self.given_up = false;
-        self.resume();
+        self.resume(frames, wanted == Wanted::Private);
         self.open(frames, host, observed);
     }
 
@@ -260,10 +267,8 @@ impl Capture {
 
     fn skip(&mut self, frames: u32, reason: GapReason) {
         self.block = None;
-        if self.gap.is_some_and(|gap| gap.reason != reason) {
-            self.push_gap();
-        }
-        // Where there was no room even to say so, the older gap grows under its own reason.
+        self.tell_other_gap(reason);
+        // Where there was no room even to say so, or nothing is said yet, the older gap grows under its own reason.
         let gap = self.gap.get_or_insert(OpenGap { position: self.position, frames: 0, reason });
         gap.frames += u64::from(frames);
         self.advance(frames);
@@ -280,24 +285,35 @@ impl Capture {
 
     /// Says that a pause begins. Before the first captured block nothing is said: a take of nothing but a pause leaves
     /// no trace.
-    fn pause(&mut self) {
-        if self.paused {
-            return;
-        }
-        let marker = CaptureEvent::Marker(SamplePosition(self.position), MarkerKind::BypassOn);
-        if self.counters.blocks() == 0 || self.ring.events.push(marker).is_ok() {
-            self.paused = true;
-            self.counters.paused.store(true, Ordering::Relaxed);
+    fn pause(&mut self, pause: Pause) {
+        self.counters.paused.store(true, Ordering::Relaxed);
+        self.tell_other_gap(pause.reason());
+        if self.counters.blocks() > 0 && self.ring.events.slots() >= MIN_EVENT_ROOM {
+            let markers = self.said.pauses(pause, self.position);
+            self.mark(markers);
         }
     }
 
-    /// Says what was missed, now that there is room.
-    fn resume(&mut self) {
+    /// Says what was missed, now that there is room, and whether what follows is private.
+    fn resume(&mut self, frames: u32, private: bool) {
         self.push_gap();
-        if self.paused {
-            self.paused = false;
-            self.counters.paused.store(false, Ordering::Relaxed);
-            let _ = self.ring.events.push(CaptureEvent::Marker(SamplePosition(self.position), MarkerKind::BypassOff));
+        self.counters.paused.store(false, Ordering::Relaxed);
+        let again = (self.config.sample_rate * PRIVATE_AGAIN) as u64;
+        let markers = self.said.captures(private, self.position, frames, again);
+        self.mark(markers);
+    }
+
+    /// There is room: whoever calls this has seen to it.
+    fn mark(&mut self, markers: [Option<MarkerKind>; 2]) {
+        for kind in markers.into_iter().flatten() {
+            let _ = self.ring.events.push(CaptureEvent::Marker(SamplePosition(self.position), kind));
+        }
+    }
+
+    /// Ends a gap of another reason. Before the first captured block nothing is said.
+    fn tell_other_gap(&mut self, reason: GapReason) {
+        if self.counters.blocks() > 0 && self.gap.is_some_and(|gap| gap.reason != reason) {
+            self.push_gap();
         }
     }
 

@@ -3,6 +3,7 @@
 use egui::Color32;
 
 use super::theme;
+use crate::capture::{Pause, Wanted};
 use crate::instance::Instance;
 use crate::report::{LinkState, Report};
 
@@ -28,13 +29,13 @@ pub(super) fn headline(instance: &Instance, report: Option<&Report>) -> Headline
         let detail = "This is an offline render. \"Capture offline renders\" would record it too.";
         return Headline::new(theme::QUIET, "Not recording: offline render", detail);
     }
+    let wanted = instance.params.wanted(instance.withholds_private());
+    if let Wanted::Skipped(pause) = wanted {
+        return paused(pause);
+    }
     let Some(report) = report else {
         return Headline::new(theme::QUIET, "Waiting for audio", "Recording begins by itself when the host plays.");
     };
-    if report.paused {
-        let words = if instance.params.bypass.value() { "Not recording: bypassed" } else { "Not recording: capture is off" };
-        return Headline::new(theme::WARN, words, "Audio and MIDI pass through as always.");
-    }
     let at = report.address.map_or_else(|| instance.server(), |address| address.to_string());
     match report.link {
         LinkState::Idle => Headline::new(theme::QUIET, "Waiting for audio", "Recording begins by itself when the host plays."),
@@ -54,6 +55,10 @@ pub(super) fn headline(instance: &Instance, report: Option<&Report>) -> Headline
                 format!("{} blocks or events were dropped. The recording says which.", report.dropped + report.lost_entries);
             Headline::new(theme::WARN, "Recording, with gaps", detail)
         }
+        LinkState::Connected if report.running && wanted == Wanted::Private => {
+            let detail = format!("Yours alone: no dataset will hold it. To {at}, {}", durable(report));
+            Headline::new(theme::PRIVATE, "Recording privately", detail)
+        }
         LinkState::Connected if report.running => {
             Headline::new(theme::GOOD, "Recording everything", format!("to {at}, {}", durable(report)))
         }
@@ -61,6 +66,22 @@ pub(super) fn headline(instance: &Instance, report: Option<&Report>) -> Headline
         LinkState::Refused(_) => Headline::new(theme::BAD, "The receiver declined", report.problem.clone()),
         LinkState::Finished => Headline::new(theme::QUIET, "Saved", "Everything that was played is on the receiver's disk."),
         LinkState::Failed => Headline::new(theme::BAD, "Cannot send", report.problem.clone()),
+    }
+}
+
+fn paused(pause: Pause) -> Headline {
+    match pause {
+        Pause::CaptureOff => Headline::new(
+            theme::QUIET,
+            "Capture is off",
+            "What is played now stays on this computer. Audio and MIDI pass through as always.",
+        ),
+        Pause::Bypassed => Headline::new(theme::WARN, "Bypassed", "Nothing is recorded. Audio and MIDI pass through as always."),
+        Pause::Private => Headline::new(
+            theme::PRIVATE,
+            "Private: nothing is sent",
+            "It stays here and is not recorded. Audio and MIDI pass through.",
+        ),
     }
 }
 

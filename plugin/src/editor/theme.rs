@@ -5,10 +5,13 @@ use egui::{Color32, CornerRadius, FontFamily, FontId, Margin, Stroke, TextStyle,
 pub(super) const GOOD: Color32 = Color32::from_rgb(64, 201, 124);
 pub(super) const WARN: Color32 = Color32::from_rgb(240, 178, 62);
 pub(super) const BAD: Color32 = Color32::from_rgb(235, 87, 87);
+pub(super) const PRIVATE: Color32 = Color32::from_rgb(178, 140, 246);
 pub(super) const QUIET: Color32 = Color32::from_rgb(140, 148, 163);
 pub(super) const ACCENT: Color32 = Color32::from_rgb(86, 156, 240);
 pub(super) const BACKGROUND: Color32 = Color32::from_rgb(24, 27, 33);
 pub(super) const CARD: Color32 = Color32::from_rgb(33, 37, 45);
+pub(super) const RAISED: Color32 = Color32::from_rgb(40, 45, 55);
+pub(super) const OFF: Color32 = Color32::from_rgb(70, 77, 91);
 pub(super) const DARK: Color32 = Color32::from_rgb(16, 18, 23);
 pub(super) const TEXT: Color32 = Color32::from_rgb(228, 231, 237);
 
@@ -38,10 +41,20 @@ pub(super) fn apply(context: &egui::Context) {
 }
 
 /// A panel within the window, as wide as it.
-pub(super) fn card(ui: &mut egui::Ui, content: impl FnOnce(&mut egui::Ui)) {
+pub(super) fn card<T>(ui: &mut egui::Ui, content: impl FnOnce(&mut egui::Ui) -> T) -> T {
     let frame = egui::Frame::new().fill(CARD).corner_radius(CornerRadius::same(8)).inner_margin(Margin::symmetric(14, 11));
-    frame.show(ui, |ui| {
-        ui.set_width(ui.available_width());
-        content(ui);
-    });
+    frame
+        .show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            content(ui)
+        })
+        .inner
+}
+
+/// One of several words to choose from. True when it is clicked.
+pub(super) fn chip(ui: &mut egui::Ui, words: &str, selected: bool) -> bool {
+    let (fill, color) = if selected { (ACCENT, DARK) } else { (OFF.gamma_multiply(0.6), TEXT) };
+    let chip =
+        egui::Button::new(egui::RichText::new(words).size(12.5).color(color)).fill(fill).corner_radius(CornerRadius::same(11));
+    ui.add(chip).clicked()
 }

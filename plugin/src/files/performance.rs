@@ -8,7 +8,7 @@ use send_learn_protocol::units::HostNanos;
 
 use super::smf::{Event, Song};
 use super::wav::{Wav, WavError};
-use crate::capture::Capture;
+use crate::capture::{Capture, Wanted};
 use crate::transport::Observed;
 
 /// Files on their way into a capture.
@@ -113,7 +113,7 @@ impl Performance {
         if silent {
             capture.begin_without_audio(frames, host, &observed);
         } else {
-            capture.begin(frames, host, &observed, true);
+            capture.begin(frames, host, &observed, Wanted::Captured);
         }
         let end = self.position + u64::from(frames);
         while let Some((position, cue)) = self.score.get(self.next).filter(|(position, _)| *position < end) {

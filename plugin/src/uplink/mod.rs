@@ -22,7 +22,7 @@ use send_learn_protocol::packet::header;
 use send_learn_protocol::units::HostNanos;
 
 use crate::address::{Address, AddressError};
-use crate::capture::Captured;
+use crate::capture::{Captured, SpentCaptures};
 use crate::clock;
 use crate::loaded;
 use crate::report::{Report, Tested};
@@ -51,6 +51,7 @@ enum Command {
     Address { stream: u64, address: Result<Address, AddressError> },
     Resolved { stream: u64, generation: u64, found: Result<SocketAddr, AddressError> },
     Start { stream: u64, take: Box<Take> },
+    Spent { stream: u64, spent: SpentCaptures },
     Rename { stream: u64, name: String },
     Reconnect { stream: u64 },
     Release { stream: u64 },
@@ -153,6 +154,11 @@ impl StreamHandle {
         self.uplink.command(Command::Start { stream: self.stream, take: Box::new(Take::new(config, captured)) });
     }
 
+    /// From now on, takes of this stream end whose captures come here.
+    pub fn end_spent(&self, spent: SpentCaptures) {
+        self.uplink.command(Command::Spent { stream: self.stream, spent });
+    }
+
     /// Sends to another address from now on, what is owed included.
     pub fn set_address(&self, address: &str) {
         self.uplink.command(Command::Address { stream: self.stream, address: address.parse() });
@@ -220,6 +226,7 @@ impl Worker {
             self.streams.values_mut().for_each(|stream| stream.work(now, sockets));
             self.streams.retain(|_, stream| !(stream.released && stream.is_idle()));
             self.probes.retain_mut(|probe| probe.work(now, sockets));
+            self.resolve_names();
             if self.is_over(now) {
                 return;
             }
@@ -253,6 +260,7 @@ impl Worker {
             Command::Address { stream, .. }
             | Command::Resolved { stream, .. }
             | Command::Start { stream, .. }
+            | Command::Spent { stream, .. }
             | Command::Rename { stream, .. }
             | Command::Reconnect { stream }
             | Command::Release { stream } => *stream,
@@ -263,10 +271,7 @@ impl Worker {
                 state.generation += 1;
                 match address {
                     Ok(Address::Socket(address)) => state.set_target(now, Target::Known(address)),
-                    Ok(name) => {
-                        state.set_target(now, Target::Resolving);
-                        self.resolve(stream, name);
-                    }
+                    Ok(name) => state.set_target(now, Target::Named(name)),
                     Err(error) => state.set_target(now, Target::Failed(error)),
                 }
             }
@@ -274,20 +279,24 @@ impl Worker {
                 state.set_target(now, found.map_or_else(Target::Failed, Target::Known));
             }
             Command::Start { take, .. } => state.add(*take),
-            Command::Rename { name, .. } => state.rename(now, &name),
+            Command::Spent { spent, .. } => state.end_spent(spent),
+            Command::Rename { name, .. } => state.rename(&name),
             Command::Reconnect { .. } => state.reconnect(now),
             Command::Release { .. } => state.released = true,
             Command::Open { .. } | Command::Resolved { .. } | Command::Test { .. } | Command::Farewell => {}
         }
     }
 
-    fn resolve(&self, stream: u64, name: Address) {
-        let Some(generation) = self.streams.get(&stream).map(|state| state.generation) else { return };
-        let (commands, waker) = (self.commands.clone(), self.waker.clone());
-        resolve(name, move |found| {
-            let _ = commands.try_send(Command::Resolved { stream, generation, found });
-            let _ = waker.wake();
-        });
+    fn resolve_names(&mut self) {
+        for (&stream, state) in &mut self.streams {
+            let Some(name) = state.take_name() else { continue };
+            let generation = state.generation;
+            let (commands, waker) = (self.commands.clone(), self.waker.clone());
+            resolve(name, move |found| {
+                let _ = commands.try_send(Command::Resolved { stream, generation, found });
+                let _ = waker.wake();
+            });
+        }
     }
 
     fn receive(&mut self, now: HostNanos) -> bool {

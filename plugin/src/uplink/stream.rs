@@ -9,7 +9,8 @@ use send_learn_protocol::sender::SenderState;
 use send_learn_protocol::units::{HostNanos, SessionId};
 
 use super::take::Take;
-use crate::address::AddressError;
+use crate::address::{Address, AddressError};
+use crate::capture::SpentCaptures;
 use crate::report::{LinkState, Report};
 use crate::socket::{Sent, Sockets};
 
@@ -25,6 +26,8 @@ const SEND_BATCH: usize = 128;
 /// Where datagrams go.
 #[derive(Clone, Debug)]
 pub(super) enum Target {
+    /// A name, looked up when there is something to send: until then nothing leaves this machine, no question either.
+    Named(Address),
     /// The name is being looked up.
     Resolving,
     /// Here.
@@ -40,6 +43,8 @@ pub(super) struct Stream {
     pub(super) generation: u64,
     pub(super) released: bool,
     takes: Vec<Take>,
+    /// Where the audio thread leaves captures that are over.
+    spent: Option<SpentCaptures>,
     report: Arc<Mutex<Report>>,
     report_due: HostNanos,
     /// A datagram that the system had no room for.
@@ -54,6 +59,7 @@ impl Stream {
             generation: 0,
             released: false,
             takes: Vec::new(),
+            spent: None,
             report,
             report_due: HostNanos(0),
             waiting: None,
@@ -65,10 +71,26 @@ impl Stream {
         self.takes.push(take);
     }
 
+    pub(super) fn end_spent(&mut self, spent: SpentCaptures) {
+        self.spent.iter_mut().for_each(SpentCaptures::end);
+        self.spent = Some(spent);
+    }
+
     pub(super) fn set_target(&mut self, now: HostNanos, target: Target) {
         self.target = target;
         self.waiting = None;
         self.reconnect(now);
+    }
+
+    /// The name to be looked up now, if there is one and something to send.
+    pub(super) fn take_name(&mut self) -> Option<Address> {
+        if !matches!(self.target, Target::Named(_)) || self.takes.iter().all(|take| take.sender.is_none()) {
+            return None;
+        }
+        match std::mem::replace(&mut self.target, Target::Resolving) {
+            Target::Named(name) => Some(name),
+            _ => None,
+        }
     }
 
     pub(super) fn reconnect(&mut self, now: HostNanos) {
@@ -76,8 +98,8 @@ impl Stream {
         self.takes.iter_mut().filter_map(|take| take.sender.as_mut()).for_each(|sender| sender.reconnect(now));
     }
 
-    pub(super) fn rename(&mut self, now: HostNanos, name: &str) {
-        self.takes.iter_mut().for_each(|take| take.rename(now, name));
+    pub(super) fn rename(&mut self, name: &str) {
+        self.takes.iter_mut().for_each(|take| take.rename(name));
     }
 
     /// Hands a datagram to the take whose session it bears. False when there is none here. Where it came from does not
@@ -91,6 +113,7 @@ impl Stream {
 
     /// Does what is due: ring to log, timers, sending.
     pub(super) fn work(&mut self, now: HostNanos, sockets: &mut Sockets) {
+        self.spent.iter_mut().for_each(SpentCaptures::end);
         for take in &mut self.takes {
             take.drain(now);
             let Some(sender) = &mut take.sender else { continue };
@@ -180,6 +203,7 @@ impl Stream {
             }
         }
         match &self.target {
+            Target::Named(_) => {}
             Target::Resolving => report.link = LinkState::Resolving,
             Target::Known(address) => report.address = Some(*address),
             Target::Failed(error) => {
@@ -225,4 +249,34 @@ fn describe(take: &mut Take, report: &mut Report) {
     report.lost_entries = stats.dropped_entries;
     report.loss = stats.loss;
     report.round_trip = stats.round_trip;
+}
+
+#[cfg(test)]
+mod tests {
+    use send_learn_protocol::sender::SendMode;
+    use send_learn_protocol::units::StreamId;
+
+    use super::*;
+    use crate::capture::{CaptureConfig, Pause, Wanted, capture};
+    use crate::identity;
+    use crate::transport::Observed;
+    use crate::uplink::TakeConfig;
+
+    #[test]
+    fn a_name_is_not_looked_up_before_something_is_captured() {
+        let now = HostNanos(1_000_000_000);
+        let mut stream = Stream::new(Arc::default());
+        stream.set_target(now, Target::Named("studio.local".parse().unwrap()));
+        let config = CaptureConfig { sample_rate: 1_000.0, channels: 0, max_block: 64, patient: false };
+        let (mut audio, captured) = capture(config);
+        let description = identity::new_take(StreamId::random(), &config);
+        stream.add(Take::new(TakeConfig { description, parameters: Vec::new(), mode: SendMode::Live }, captured));
+        for (wanted, looks) in [(Wanted::Skipped(Pause::CaptureOff), false), (Wanted::Captured, true)] {
+            audio.begin(64, now, &Observed::default(), wanted);
+            audio.end::<&[f32]>(&[]);
+            stream.takes[0].drain(now);
+            assert_eq!(stream.take_name().is_some(), looks);
+        }
+        assert!(stream.take_name().is_none(), "once is enough");
+    }
 }

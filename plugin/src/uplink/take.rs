@@ -54,6 +54,8 @@ pub(super) struct Take {
     pub(super) assembler: Assembler,
     pub(super) sender: Option<Sender>,
     ended: bool,
+    /// The log does not say yet that the stream has another name.
+    renamed: bool,
     marks: VecDeque<Mark>,
     durable: SamplePosition,
 }
@@ -61,7 +63,16 @@ pub(super) struct Take {
 impl Take {
     pub(super) fn new(config: TakeConfig, captured: Captured) -> Self {
         let assembler = Assembler::new(captured.config);
-        Self { config, captured, assembler, sender: None, ended: false, marks: VecDeque::new(), durable: SamplePosition(0) }
+        Self {
+            config,
+            captured,
+            assembler,
+            sender: None,
+            ended: false,
+            renamed: false,
+            marks: VecDeque::new(),
+            durable: SamplePosition(0),
+        }
     }
 
     /// Moves what the ring holds into the log. The log begins with the first block: an activation in which nothing was
@@ -81,6 +92,14 @@ impl Take {
                 self.sender.insert(sender)
             }
         };
+        if self.renamed && !self.captured.counters.paused() {
+            self.renamed = false;
+            sender.push(&Record::Property(Property {
+                key: PropertyKey::NAME.0,
+                text: self.config.description.property(PropertyKey::NAME),
+            }));
+            sender.flush(now);
+        }
         self.assembler.drain(now, &mut self.captured, sender);
         if finished && self.captured.ring.is_finished() {
             let position = self.captured.counters.position();
@@ -108,13 +127,10 @@ impl Take {
         self.sender.as_ref().is_some_and(|s| matches!(s.state(), SenderState::Connected | SenderState::Closing))
     }
 
-    /// Gives the stream a new name, from now on.
-    pub(super) fn rename(&mut self, now: HostNanos, name: &str) {
+    /// Gives the stream a new name, from now on. While nothing is captured, the log does not say so either.
+    pub(super) fn rename(&mut self, name: &str) {
         self.config.description.set_property(PropertyKey::NAME, name);
-        if let Some(sender) = self.sender.as_mut().filter(|_| !self.ended) {
-            sender.push(&Record::Property(Property { key: PropertyKey::NAME.0, text: name }));
-            sender.flush(now);
-        }
+        self.renamed = self.sender.is_some();
     }
 
     /// When the ring is to be looked at again.
@@ -180,9 +196,28 @@ mod tests {
     use send_learn_protocol::units::StreamId;
 
     use super::*;
-    use crate::capture::{CaptureConfig, capture};
+    use crate::capture::{CaptureConfig, Pause, Wanted, capture};
     use crate::identity;
     use crate::transport::Observed;
+
+    #[test]
+    fn a_new_name_waits_while_nothing_is_captured() {
+        let config = CaptureConfig { sample_rate: 1_000.0, channels: 0, max_block: 64, patient: false };
+        let (mut audio, captured) = capture(config);
+        let description = identity::new_take(StreamId::random(), &config);
+        let mut take = Take::new(TakeConfig { description, parameters: Vec::new(), mode: SendMode::Live }, captured);
+        let mut entries = |wanted, name: Option<&str>| {
+            audio.begin(64, HostNanos(1), &Observed::default(), wanted);
+            audio.end::<&[f32]>(&[]);
+            name.into_iter().for_each(|name| take.rename(name));
+            take.drain(HostNanos(1_000_000_000));
+            take.sender.as_ref().map_or(0, |sender| sender.stats().entries)
+        };
+        let begun = entries(Wanted::Captured, None);
+        let off = Wanted::Skipped(Pause::CaptureOff);
+        assert_eq!((entries(off, Some("Secret")), entries(off, None)), (begun, begun));
+        assert!(entries(Wanted::Captured, None) > begun + 1, "the name and the block");
+    }
 
     #[test]
     fn the_lag_of_a_long_outage_is_told_from_a_bounded_number_of_marks() {
@@ -193,7 +228,7 @@ mod tests {
         let begin = HostNanos(1_000_000_000);
         let mut now = begin;
         for _ in 0..3 * MAX_MARKS {
-            audio.begin(64, now, &Observed::default(), true);
+            audio.begin(64, now, &Observed::default(), Wanted::Captured);
             audio.end::<&[f32]>(&[]);
             take.drain(now);
             now = now.after(MARK_INTERVAL);

@@ -25,16 +25,19 @@ pub enum MarkerKind {
     PrivateOn = 6,
     /// What follows is no longer private.
     PrivateOff = 7,
+    /// Capture was switched off: what follows does not leave the studio machine.
+    CaptureOff = 8,
+    /// Capture was switched on again.
+    CaptureOn = 9,
     /// A kind that this version does not know.
     Other = 255,
 }
 
 impl MarkerKind {
     fn from_wire(code: u8) -> Self {
-        [Self::Text, Self::Locate, Self::Loop, Self::BypassOn, Self::BypassOff, Self::PrivateOn, Self::PrivateOff]
-            .into_iter()
-            .find(|kind| *kind as u8 == code)
-            .unwrap_or(Self::Other)
+        let music = [Self::Text, Self::Locate, Self::Loop];
+        let switches = [Self::BypassOn, Self::BypassOff, Self::PrivateOn, Self::PrivateOff, Self::CaptureOff, Self::CaptureOn];
+        music.into_iter().chain(switches).find(|kind| *kind as u8 == code).unwrap_or(Self::Other)
     }
 }
 
@@ -88,6 +91,10 @@ pub enum GapReason {
     Interrupted = 5,
     /// The file's audio had ended; its MIDI went on.
     EndOfAudio = 6,
+    /// Capture was switched off.
+    CaptureOff = 7,
+    /// It was private, and what is private was not to leave the studio machine.
+    Private = 8,
     /// A reason that this version does not know.
     Other = 255,
 }
@@ -95,10 +102,9 @@ pub enum GapReason {
 impl GapReason {
     /// The reason that a wire byte stands for.
     pub fn from_wire(code: u8) -> Self {
-        [Self::RingFull, Self::Bypassed, Self::RetentionFull, Self::SenderRestarted, Self::Interrupted, Self::EndOfAudio]
-            .into_iter()
-            .find(|reason| *reason as u8 == code)
-            .unwrap_or(Self::Other)
+        let lost = [Self::RingFull, Self::RetentionFull, Self::SenderRestarted, Self::Interrupted];
+        let meant = [Self::Bypassed, Self::EndOfAudio, Self::CaptureOff, Self::Private];
+        lost.into_iter().chain(meant).find(|reason| *reason as u8 == code).unwrap_or(Self::Other)
     }
 }
 

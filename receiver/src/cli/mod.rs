@@ -1,5 +1,6 @@
 //! The commands that a person types.
 
+mod console;
 mod export;
 mod info;
 mod list;
@@ -12,9 +13,11 @@ mod verify;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
+use send_learn::server::{Config, ROTATION};
 
 /// Records what the Send Learn plugin sends, and looks into recordings.
 #[derive(Debug, Parser)]
@@ -34,6 +37,12 @@ enum Command {
         /// Listen beyond this machine although nothing is encrypted: whoever reaches the address can send and watch.
         #[arg(long)]
         open: bool,
+        /// Begin another file when one is as long as this, in minutes; 0: never.
+        #[arg(long, value_name = "MINUTES", default_value_t = ROTATION.as_secs() / 60)]
+        rotate: u64,
+        /// Do not compute features of the audio while recording.
+        #[arg(long)]
+        no_features: bool,
         #[command(flatten)]
         data: DataFolder,
     },
@@ -83,7 +92,11 @@ impl DataFolder {
 
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
-        Command::Serve { listen, open, data } => serve::run(listen, open, data.path()?),
+        Command::Serve { listen, open, rotate, no_features, data } => {
+            let rotation = (rotate > 0).then(|| Duration::from_secs(rotate.saturating_mul(60)));
+            let config = Config { features: !no_features, rotation, ..Config::new(listen, data.path()?) };
+            serve::run(config, open)
+        }
         Command::Info { path, json } => info::run(&path, json),
         Command::Verify { path } => verify::run(&path),
         Command::Export(options) => export::run(options),

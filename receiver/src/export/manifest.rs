@@ -7,6 +7,7 @@ use std::{fs, io};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::digest::hexadecimal;
 use crate::sequences::{About, Reason, Settings, Split};
 
 /// The manifest's file.
@@ -171,9 +172,4 @@ pub(super) fn describe(path: &Path, name: &str) -> io::Result<Vec<ExportedFile>>
     names.sort_unstable();
     let below = names.iter().map(|item| describe(&path.join(item), &format!("{name}/{}", item.to_string_lossy())));
     Ok(below.collect::<io::Result<Vec<_>>>()?.into_iter().flatten().collect())
-}
-
-/// Bytes as digits.
-pub(super) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

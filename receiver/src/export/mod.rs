@@ -158,8 +158,9 @@ pub trait Format: Sync {
     fn shard(&self, plan: &ShardPlan) -> Result<Self::Shard, ExportError>;
 
     /// Further files of the whole export, by name: a feature specification, a tokenizer.
-    fn companions(&self, settings: &Settings) -> Vec<(String, Vec<u8>)> {
-        let _ = settings;
+    /// `audio`: whether samples go along.
+    fn companions(&self, settings: &Settings, audio: bool) -> Vec<(String, Vec<u8>)> {
+        let _ = (settings, audio);
         Vec::new()
     }
 }

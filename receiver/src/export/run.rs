@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::manifest::{Contents, ExportedFile, MANIFEST, Manifest, Skipped, describe, hexadecimal};
+use super::manifest::{Contents, ExportedFile, MANIFEST, Manifest, Skipped, describe};
 use super::order::in_order;
 use super::shards::{Job, divide};
 use super::{ExportError, Format, Shard, ShardPlan, card, write_error};
+use crate::digest::hexadecimal;
 use crate::journal::sync_folder;
 use crate::sequences::{Plan, PrepareError, Settings, Workshop};
 use crate::source::Sources;
@@ -94,7 +95,7 @@ pub(super) fn run<F: Format>(format: &F, request: &Request<'_>, progress: &dyn F
         files,
     };
     for (name, bytes) in
-        format.companions(settings).into_iter().chain([("README.md".to_owned(), card::card(&manifest).into_bytes())])
+        format.companions(settings, request.audio).into_iter().chain([("README.md".to_owned(), card::card(&manifest).into_bytes())])
     {
         let path = out.join(&name);
         fs::write(&path, bytes).map_err(write_error(&path))?;

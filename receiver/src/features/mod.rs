@@ -3,7 +3,7 @@
 //! The data's way: an [`Analysis`] takes samples in chunks of any size, makes one short-time Fourier transform of them
 //! (`stft`) and gives one [`Frame`] per hop: mel spectrum (`mel`), chroma (`chroma`), the shape of the spectrum (`spectral`)
 //! and what is counted in the samples themselves (`waveform`). A [`Cepstrum`] goes on from the mel spectra: MFCC and onset
-//! strength. [`Extractor`] is both in one, [`extract`] does it all for a take in memory.
+//! strength. [`Extractor`] is both in one, [`extract`] does it all for a take in memory, [`Live`] for one that is being recorded.
 //!
 //! Every definition is that of librosa 0.11 with its defaults; `spec/dataset.md` has the formulas, the rules at the edges,
 //! and how close the values are.
@@ -14,6 +14,7 @@ mod cepstrum;
 mod chroma;
 mod extractor;
 mod lanes;
+mod live;
 mod mel;
 mod settings;
 mod spectral;
@@ -25,6 +26,7 @@ mod wide;
 pub use analysis::{Analysis, Frame, Summary};
 pub use cepstrum::{Cepstrum, Floor};
 pub use extractor::{Extractor, Row};
+pub use live::{Live, Plans};
 pub use settings::{Plan, Settings};
 pub use take::{Features, extract};
 pub use waveform::mix_down;

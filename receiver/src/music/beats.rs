@@ -20,9 +20,8 @@ const SHORTEST_STEP: f64 = 1e-3;
 /// A step agrees with the stated tempos when it is between what they give, by this share.
 const TEMPO_TOLERANCE: f64 = 0.05;
 
-/// Every beat while the playhead rolls, in order of samples. `length` is the take's.
-pub(super) fn beats(moments: &[Moment], length: u64) -> Vec<Beat> {
-    let rate = sample_rate(moments);
+/// Every beat while the playhead rolls, in order of samples. `length` is the take's, `rate` its samples per second.
+pub(super) fn beats(moments: &[Moment], length: u64, rate: f64) -> Vec<Beat> {
     let mut walk = Walk::default();
     for (place, moment) in moments.iter().enumerate() {
         let next = moments.get(place + 1);
@@ -35,14 +34,6 @@ pub(super) fn beats(moments: &[Moment], length: u64) -> Vec<Beat> {
         }
     }
     walk.beats
-}
-
-/// Samples per second, from a moment that states the playhead in both units; the furthest one says it best.
-fn sample_rate(moments: &[Moment]) -> Option<f64> {
-    let both = moments.iter().filter_map(|moment| Some((moment.playhead? as f64, moment.seconds?)));
-    let (samples, seconds) = both.max_by(|(_, one), (_, other)| one.abs().total_cmp(&other.abs()))?;
-    let rate = (samples / seconds).round();
-    (1e3..=1e6).contains(&rate).then_some(rate)
 }
 
 /// The playhead's position, in quarter notes, at a sample. Where a loop turns may lie between two samples.
@@ -85,7 +76,7 @@ impl Walk {
     }
 
     /// Goes on from `here` to the next moment, or to sample `end` where none is.
-    fn follow(&mut self, moment: &Moment, here: Point, next: Option<&Moment>, end: u64, rate: Option<f64>) {
+    fn follow(&mut self, moment: &Moment, here: Point, next: Option<&Moment>, end: u64, rate: f64) {
         let there = next.and_then(Point::of);
         if let Some((next, there)) = next.zip(there) {
             if continues(moment, next) && agrees(moment, next, there.ppq - here.ppq, rate) {
@@ -152,7 +143,7 @@ fn continues(moment: &Moment, next: &Moment) -> bool {
 }
 
 /// `quarters` can be played from one moment to the next, at the tempos that they state.
-fn agrees(moment: &Moment, next: &Moment, quarters: f64, rate: Option<f64>) -> bool {
+fn agrees(moment: &Moment, next: &Moment, quarters: f64, rate: f64) -> bool {
     let samples = next.sample as f64 - moment.sample as f64;
     let possible = quarters > 0.0 && quarters <= samples * MAX_SPEED;
     let stated = speed(moment, rate).zip(speed(next, rate).or(speed(moment, rate)));
@@ -166,12 +157,12 @@ fn agrees(moment: &Moment, next: &Moment, quarters: f64, rate: Option<f64>) -> b
 }
 
 /// Quarter notes per sample.
-fn speed(moment: &Moment, rate: Option<f64>) -> Option<f64> {
-    Some(moment.tempo? / (60.0 * rate?)).filter(|speed| *speed <= MAX_SPEED)
+fn speed(moment: &Moment, rate: f64) -> Option<f64> {
+    Some(moment.tempo? / (60.0 * rate)).filter(|speed| *speed <= MAX_SPEED)
 }
 
 /// Where the tempo changed between two moments that state different ones: hosts tell of it a block late.
-fn turning_point(moment: &Moment, here: Point, next: &Moment, there: Point, rate: Option<f64>) -> Option<Point> {
+fn turning_point(moment: &Moment, here: Point, next: &Moment, there: Point, rate: f64) -> Option<Point> {
     let (before, after) = (speed(moment, rate)?, speed(next, rate)?);
     let ahead = here.ppq + before * (there.sample - here.sample) - there.ppq;
     let back = ahead / (before - after);
@@ -188,13 +179,12 @@ mod tests {
     /// A host that rolls from `ppq` at `tempo`; its playhead in samples counts from 0.
     fn rolling(sample: u64, ppq: f64, tempo: f64) -> Moment {
         let playhead = Some(sample as i64);
-        let seconds = Some(sample as f64 / RATE);
-        Moment { sample, rolling: true, tempo: Some(tempo), meter: Some((4, 4)), ppq: Some(ppq), playhead, seconds, repeat: None }
+        Moment { sample, rolling: true, tempo: Some(tempo), meter: Some((4, 4)), ppq: Some(ppq), playhead, repeat: None }
     }
 
     /// The same moment with the playhead elsewhere, in samples.
     fn located(moment: Moment, playhead: i64) -> Moment {
-        Moment { playhead: Some(playhead), seconds: Some(playhead as f64 / RATE), ..moment }
+        Moment { playhead: Some(playhead), ..moment }
     }
 
     fn stopped(sample: u64, ppq: f64) -> Moment {
@@ -203,11 +193,11 @@ mod tests {
 
     /// Sample, ppq, bar and beat of all beats.
     fn walk(moments: &[Moment], length: u64) -> Vec<(u64, f64, i32, u16)> {
-        beats(moments, length).iter().map(|beat| (beat.sample, beat.ppq, beat.bar, beat.beat)).collect()
+        beats(moments, length, RATE).iter().map(|beat| (beat.sample, beat.ppq, beat.bar, beat.beat)).collect()
     }
 
     fn samples(moments: &[Moment], length: u64) -> Vec<u64> {
-        beats(moments, length).iter().map(|beat| beat.sample).collect()
+        beats(moments, length, RATE).iter().map(|beat| beat.sample).collect()
     }
 
     #[test]
@@ -246,9 +236,8 @@ mod tests {
         let moments = [stopped(0, 1.0), rolling(10_000, 1.0, 120.0), stopped(40_000, 2.25), rolling(60_000, 2.25, 120.0)];
         assert_eq!(samples(&moments, 80_000), [10_000, 34_000, 78_000]);
         let returns = [rolling(0, 1.0, 120.0), located(stopped(40_000, 1.0), 0)];
-        assert!(samples(&returns[..1], 80_000).is_empty(), "nothing says how long a second is");
-        let furthest = Moment { sample: 50_000, ..stopped(48_000, 1.0) };
-        assert_eq!(samples(&[returns[0], returns[1], furthest], 80_000), [0, 24_000]);
+        assert_eq!(samples(&returns[..1], 80_000), [0, 24_000, 48_000, 72_000], "a single row is enough");
+        assert_eq!(samples(&returns, 80_000), [0, 24_000]);
     }
 
     #[test]
@@ -305,7 +294,7 @@ mod tests {
                 rolling(u64::from(block as u32) * 480, ppq(second), tempo(second))
             })
             .collect();
-        let found = beats(&rows, 480_001);
+        let found = beats(&rows, 480_001, RATE);
         assert_eq!(found.len(), 21);
         for beat in found {
             let second = (-1.0 + (1.0 + 0.4 * beat.ppq).sqrt()) / 0.2;

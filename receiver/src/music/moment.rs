@@ -25,8 +25,6 @@ pub(super) struct Moment {
     pub(super) ppq: Option<f64>,
     /// Playhead in samples.
     pub(super) playhead: Option<i64>,
-    /// Playhead in seconds.
-    pub(super) seconds: Option<f64>,
     /// Begin and end of the loop in quarter notes, while the host loops.
     pub(super) repeat: Option<(f64, f64)>,
 }
@@ -44,7 +42,6 @@ impl Moment {
             meter: (has(TransportFlags::METER) && meter_fits).then_some((row.numerator, row.denominator)),
             ppq: given(TransportFlags::PPQ, row.ppq).filter(|ppq| ppq.abs() <= MAX_PPQ),
             playhead: has(TransportFlags::PLAYHEAD).then_some(row.playhead),
-            seconds: given(TransportFlags::SECONDS, row.seconds),
             repeat: (has(TransportFlags::LOOPING) && repeats).then_some((row.loop_start, row.loop_end)),
         }
     }

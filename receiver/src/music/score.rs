@@ -19,8 +19,8 @@ pub struct Score {
 
 impl Score {
     /// Reads the music out of a take's tables. `midi` and `transport` are in order of their samples, `sysex` is what `midi`
-    /// points into, `length` the take's samples. Rows that make no sense (a note-off without a note) are passed over.
-    pub fn new(midi: &[MidiRow], sysex: &[u8], transport: &[TransportRow], length: u64) -> Self {
+    /// points into, `length` the take's samples, `sample_rate` samples per second. Rows that make no sense (a note-off without a note) are passed over.
+    pub fn new(midi: &[MidiRow], sysex: &[u8], transport: &[TransportRow], length: u64, sample_rate: f64) -> Self {
         let midi = &midi[..midi.partition_point(|row| row.sample < length)];
         let transport = transport.iter().filter(|row| row.sample < length);
         let moments: Vec<Moment> = transport.map(Moment::read).collect();
@@ -29,7 +29,7 @@ impl Score {
             controls: controls::controls(midi),
             tempos: tempo::tempos(&moments),
             meters: tempo::meters(&moments),
-            beats: beats::beats(&moments, length),
+            beats: beats::beats(&moments, length, sample_rate),
             events: events::events(midi, sysex),
             ppq: None,
         };
@@ -181,7 +181,7 @@ mod tests {
     }
 
     fn score(midi: &[MidiRow]) -> Score {
-        Score::new(midi, &[], &[], LENGTH)
+        Score::new(midi, &[], &[], LENGTH, 4_000.0)
     }
 
     #[test]
@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn maps_begin_at_0_and_beats_and_events_count_from_the_windows_begin() {
         let rows = [transport(0, 120.0), transport(4000, 120.0), transport(8000, 60.0)];
-        let score = Score::new(&[midi(2500, [0xF8, 0, 0])], &[], &rows, 12_000);
+        let score = Score::new(&[midi(2500, [0xF8, 0, 0])], &[], &rows, 12_000, 4_000.0);
         let window = score.window(2500..9000);
         assert_eq!(window.tempos, [Tempo { sample: 0, tempo: 120.0 }, Tempo { sample: 5500, tempo: 60.0 }]);
         assert_eq!(window.meters, [Meter { sample: 0, numerator: 4, denominator: 4 }]);
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn what_lies_beyond_the_take_is_passed_over() {
-        let beyond = Score::new(&[midi(LENGTH, [0x90, 60, 1])], &[], &[transport(LENGTH, 120.0)], LENGTH);
+        let beyond = Score::new(&[midi(LENGTH, [0x90, 60, 1])], &[], &[transport(LENGTH, 120.0)], LENGTH, 4_000.0);
         assert_eq!(beyond.whole(), &Music::default());
         assert_eq!(score(&[midi(10, [0x90, 60, 1])]).window(0..5000).notes[0].duration, LENGTH - 10);
         let reversed = Range { start: 20, end: 10 };
@@ -278,7 +278,7 @@ mod tests {
         };
         // One note sounds from begin to end.
         let rows: Vec<_> = std::iter::once(midi(0, [0x90, 60, 1])).chain((0..notes).flat_map(pair)).collect();
-        let score = Score::new(&rows, &[], &[], length);
+        let score = Score::new(&rows, &[], &[], length, 4_000.0);
         let (started, step) = (std::time::Instant::now(), 25 * 48_000);
         let windows: Vec<_> = (0..length).step_by(step).map(|begin| score.window(begin..begin + 30 * 48_000)).collect();
         println!("{} windows in {:?}", windows.len(), started.elapsed());
@@ -349,7 +349,7 @@ mod tests {
                     sample: at, flags, numerator, denominator, bar: 0, tempo, playhead, seconds, ppq, bar_start: 0.0, loop_start, loop_end,
                 }
             }).collect();
-            let score = Score::new(&midi, &sysex, &moments, 300);
+            let score = Score::new(&midi, &sysex, &moments, 300, 48_000.0);
             let window = score.window(100..200);
             prop_assert!(window.beats.len() <= 100);
             let measures = crate::music::Measures::of(&window, 100, 48_000.0);

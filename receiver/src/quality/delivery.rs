@@ -51,6 +51,10 @@ pub struct Delivery {
 pub enum Lost {
     /// The plugin was bypassed.
     Bypassed,
+    /// Capture was switched off.
+    CaptureOff,
+    /// It was private, and was not to be sent.
+    Private,
     /// The sent file's audio had ended.
     EndOfAudio,
     /// The ring between audio thread and network was full.
@@ -72,6 +76,8 @@ impl Lost {
     pub fn words(self) -> &'static str {
         match self {
             Self::Bypassed => "the plugin was bypassed",
+            Self::CaptureOff => "capture was off",
+            Self::Private => "it was private and not to be sent",
             Self::EndOfAudio => "the audio file had ended",
             Self::RingFull => "the studio machine was too busy to send",
             Self::RetentionFull => "the connection was away for too long",
@@ -84,13 +90,15 @@ impl Lost {
 
     /// Whether somebody meant it.
     pub fn is_meant(self) -> bool {
-        matches!(self, Self::Bypassed | Self::EndOfAudio)
+        matches!(self, Self::Bypassed | Self::CaptureOff | Self::Private | Self::EndOfAudio)
     }
 
     fn from_row(reason: u8) -> Self {
         match GapReason::from_wire(reason) {
             GapReason::RingFull => Self::RingFull,
             GapReason::Bypassed => Self::Bypassed,
+            GapReason::CaptureOff => Self::CaptureOff,
+            GapReason::Private => Self::Private,
             GapReason::RetentionFull => Self::RetentionFull,
             GapReason::SenderRestarted => Self::SenderRestarted,
             GapReason::Interrupted => Self::Interrupted,

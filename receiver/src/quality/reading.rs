@@ -46,7 +46,7 @@ impl Reading {
         let mut delivery = Delivery::read(source, &blocks, &gaps)?;
         let (sound, heard) = listen(source, &blocks, &stretches, &mut delivery)?;
         let (midi, sysex) = source.midi()?;
-        let score = Score::new(&midi, &sysex, &source.table::<TransportRow>()?, source.end());
+        let score = Score::new(&midi, &sysex, &source.table::<TransportRow>()?, source.end(), rate);
         let music = score.whole();
         let playing = Playing::of(music, source.end(), rate);
         let played = music.notes.iter().map(|note| note.onset).collect();

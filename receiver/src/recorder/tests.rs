@@ -1,3 +1,4 @@
+use super::run::{Known, Status};
 use super::*;
 
 #[test]
@@ -6,7 +7,12 @@ fn a_sender_that_leaves_while_it_waits_for_the_archive_is_not_let_in_afterwards(
     let take = TakeId([1; 16]);
     let status = Status::Closing(Some(SessionId(7)));
     let mut recorder = Recorder {
-        config: Config { data: folder.path().to_owned(), absence: Duration::ZERO, max_takes: 1 },
+        config: Config {
+            data: folder.path().to_owned(),
+            absence: Duration::ZERO,
+            archive: archive::Setting::default(),
+            max_takes: 1,
+        },
         takes: HashMap::from([(take, Known { folder: folder.path().to_owned(), status })]),
         archive: Queue::new(0),
         archive_thread: thread::Builder::new().spawn(|| {}).unwrap(),

@@ -17,10 +17,12 @@ use crate::store::StoreError;
 pub enum Reason {
     /// Nobody stated consent, or it was refused.
     Consent,
-    /// It is marked private.
+    /// It is private: marked so, or not sent for it.
     Private,
     /// The plugin was bypassed.
     Bypass,
+    /// Capture was switched off.
+    CaptureOff,
     /// Samples are missing.
     Gap,
     /// Fewer MIDI events than asked for.
@@ -34,8 +36,9 @@ impl Reason {
     pub fn words(self) -> &'static str {
         match self {
             Self::Consent => "no consent stated",
-            Self::Private => "marked private",
+            Self::Private => "private",
             Self::Bypass => "bypassed",
+            Self::CaptureOff => "capture was off",
             Self::Gap => "samples missing",
             Self::FewEvents => "too few MIDI events",
             Self::ShortTake => "take shorter than a sequence",

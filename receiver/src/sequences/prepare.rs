@@ -1,7 +1,6 @@
 //! From a planned sequence to the sequence itself: samples, features, music.
 
 use std::collections::HashMap;
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::plan::{Pairing, Planned, short};
 use super::{About, NoteSource, Sequence, Settings};
+use crate::digest::hexadecimal;
 use crate::features::{self, Features, extract, mix_down};
 use crate::music::{self, Measures, Music, Score};
 use crate::source::{Source, Sources};
@@ -111,7 +111,8 @@ impl<'a> Workshop<'a> {
         }
         let source = &self.sources.takes[take];
         let (midi, sysex) = source.midi()?;
-        let score = Arc::new(Score::new(&midi, &sysex, &source.table::<TransportRow>()?, source.end()));
+        let (transport, rate) = (source.table::<TransportRow>()?, source.summary.sample_rate);
+        let score = Arc::new(Score::new(&midi, &sysex, &transport, source.end(), rate));
         if scores.len() == SCORES_KEPT {
             scores.remove(0);
         }
@@ -200,8 +201,5 @@ fn digest(audio: &[f32]) -> String {
     for samples in audio.chunks(4096) {
         hasher.update(samples.iter().flat_map(|sample| sample.to_le_bytes()).collect::<Vec<u8>>());
     }
-    hasher.finalize().iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hexadecimal(&hasher.finalize())
 }

@@ -11,6 +11,10 @@ use crate::source::Source;
 use crate::store::StoreError;
 use crate::store::layout::{BlockRow, ClockRow, GapRow, MarkerRow, MidiRow};
 
+/// A mark that something is private stands again within this while it holds, in seconds: if one is lost, the next is not farther
+/// away. Twice a second, or with each of the longest blocks of hosts.
+const MARKED_AGAIN: f64 = 2.0;
+
 /// A take, read once.
 #[derive(Debug)]
 pub(super) struct Profile {
@@ -77,17 +81,25 @@ fn count(samples: &[u64], window: &Range<u64>) -> u64 {
     (before(window.end) - before(window.start)) as u64
 }
 
-/// Gaps, parts that are missing, and what is marked private.
+/// Gaps, parts that are missing, and what is private.
 fn barred(source: &Source) -> Result<Vec<(Range<u64>, Reason)>, StoreError> {
     let mut barred: Vec<(Range<u64>, Reason)> = Vec::new();
+    let unknown = (MARKED_AGAIN * source.summary.sample_rate) as u64;
     for gap in source.table::<GapRow>()? {
-        let reason = if gap.reason == GapReason::Bypassed as u8 { Reason::Bypass } else { Reason::Gap };
-        barred.push((gap.sample..gap.sample.saturating_add(gap.frames), reason));
+        let (reason, after) = match GapReason::from_wire(gap.reason) {
+            GapReason::Bypassed => (Reason::Bypass, 0),
+            GapReason::CaptureOff => (Reason::CaptureOff, 0),
+            GapReason::Private => (Reason::Private, 0),
+            GapReason::RingFull | GapReason::EndOfAudio => (Reason::Gap, 0),
+            // Entries of the log are lost, and perhaps a mark that something is private with them.
+            _ => (Reason::Gap, unknown),
+        };
+        barred.push((gap.sample..gap.sample.saturating_add(gap.frames).saturating_add(after), reason));
     }
     let mut end = 0;
     for held in source.held() {
         if end < held.start {
-            barred.push((end..held.start, Reason::Gap));
+            barred.push((end..held.start.saturating_add(unknown), Reason::Gap));
         }
         end = held.end;
     }
@@ -99,6 +111,8 @@ fn barred(source: &Source) -> Result<Vec<(Range<u64>, Reason)>, StoreError> {
             && let Some(since) = private_since.take()
         {
             barred.push((since..marker.sample, Reason::Private));
+        } else if marker.kind == MarkerKind::Other as u8 {
+            barred.push((marker.sample..marker.sample.saturating_add(unknown), Reason::Gap));
         }
     }
     if let Some(since) = private_since {

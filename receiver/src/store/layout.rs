@@ -4,6 +4,8 @@ use hdf5::H5Type;
 use hdf5::types::FixedUnicode;
 use send_learn_protocol::packet::hello::PropertyKey;
 
+use crate::features;
+
 /// Root attribute `format` of every recording.
 pub const FORMAT: &str = "send-learn";
 
@@ -149,7 +151,8 @@ tables! {
 
     /// Samples that are not there.
     GapRow("gaps", 64, "Samples that are missing; /audio holds zeros there. sample, frames: which. reason: 1 ring full, \
-        2 bypassed, 3 retention full, 4 sender restarted, 5 interrupted, 6 the sent file's audio had ended, 255 other.") {
+        2 bypassed, 3 retention full, 4 sender restarted, 5 interrupted, 6 the sent file's audio had ended, 7 capture was off, \
+        8 private and not sent, 255 other.") {
         /// Position of the first missing frame.
         sample: u64,
         /// Missing frames.
@@ -176,15 +179,64 @@ tables! {
         drift_ppb: f64,
     }
 
+    /// Features of a frame of the audio.
+    FeatureRow("features", 128, "Features of the mean of the channels, as they are computed while recording: frames of \
+        2,048 samples each 512, as librosa defines them (mfcc: 80 dB below the loudest frame so far count as silent). \
+        sample: position of the frame's centre. mfcc: dB. chroma: C upwards, 0 to 1. centroid, bandwidth, rolloff: Hz. \
+        flatness: 0 to 1. zero_crossing_rate: per sample. rms: full scale. onset: dB.") {
+        /// Position of the frame's centre.
+        sample: u64,
+        /// Mel-frequency cepstral coefficients, dB.
+        mfcc: [f32; 13],
+        /// Share of each pitch class from C upwards, the strongest 1.
+        chroma: [f32; 12],
+        /// Hz.
+        centroid: f32,
+        /// Hz.
+        bandwidth: f32,
+        /// Hz.
+        rolloff: f32,
+        /// 0 to 1.
+        flatness: f32,
+        /// Changes of sign per sample.
+        zero_crossing_rate: f32,
+        /// Root mean square; 1 is full scale.
+        rms: f32,
+        /// Onset strength, dB.
+        onset: f32,
+    }
+
     /// A marker.
     MarkerRow("markers", 32, "Markers. kind: 1 text of the music, 2 playhead jumped, 3 loop, 4 bypass on, 5 bypass off, \
-        6 private on, 7 private off, 255 other. text: UTF-8, cut at 128 bytes.") {
+        6 private on, 7 private off, 8 capture off, 9 capture on, 255 other. text: UTF-8, cut at 128 bytes.") {
         /// Position in samples.
         sample: u64,
         /// `MarkerKind` of the protocol.
         kind: u8,
         /// In words.
         text: FixedUnicode<128>,
+    }
+}
+
+impl FeatureRow {
+    /// The row for the frame whose centre is at `sample`.
+    ///
+    /// # Panics
+    /// When the features have other counts than the defaults.
+    pub fn new(sample: u64, row: features::Row<'_>) -> Self {
+        let frame = row.frame;
+        Self {
+            sample,
+            mfcc: row.mfcc.try_into().expect("13 coefficients"),
+            chroma: frame.chroma[..].try_into().expect("12 pitch classes"),
+            centroid: frame.centroid,
+            bandwidth: frame.bandwidth,
+            rolloff: frame.rolloff,
+            flatness: frame.flatness,
+            zero_crossing_rate: frame.zero_crossing_rate,
+            rms: frame.rms,
+            onset: row.onset,
+        }
     }
 }
 

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::StoreError;
 use super::layout::{
-    AUDIO_CHUNK, AutomationRow, BlockRow, ClockRow, GapRow, MAX_POSITION, MarkerRow, MidiRow, ParameterRow, Row, TransportRow,
+    AUDIO_CHUNK, AutomationRow, BlockRow, ClockRow, FeatureRow, GapRow, MAX_POSITION, MarkerRow, MidiRow, ParameterRow, Row,
+    TransportRow,
 };
 use super::reader::{Recording, Summary};
 use crate::timeline::crc_of;
@@ -75,6 +76,7 @@ pub fn verify(path: &Path) -> Result<Verdict, StoreError> {
     let comparable = !verdict.damage;
     check_order::<TransportRow>(&recording.table()?, false, &mut verdict);
     check_order::<MidiRow>(&recording.table()?, false, &mut verdict);
+    check_order::<FeatureRow>(&recording.table()?, true, &mut verdict);
     check_order::<AutomationRow>(&recording.table()?, false, &mut verdict);
     // Read to see that they can be; their order is not promised.
     recording.table::<ClockRow>()?;

@@ -9,8 +9,8 @@ use send_learn_protocol::packet::hello::{Description, PropertyKey};
 
 use super::chunk::write_audio_chunk;
 use super::layout::{
-    AUDIO_CHUNK, AutomationRow, BlockRow, ClockRow, DEFLATE_LEVEL, FORMAT, GapRow, MarkerRow, MidiRow, ParameterRow, Row,
-    SCHEMA_VERSION, TransportRow, property_attribute,
+    AUDIO_CHUNK, AutomationRow, BlockRow, ClockRow, DEFLATE_LEVEL, FORMAT, FeatureRow, GapRow, MarkerRow, MidiRow, ParameterRow,
+    Row, SCHEMA_VERSION, TransportRow, property_attribute,
 };
 use super::{StoreError, options};
 use crate::timeline::{Batch, Faults, Piece};
@@ -38,6 +38,7 @@ pub struct PartWriter {
     transport: Table<TransportRow>,
     blocks: Table<BlockRow>,
     gaps: Table<GapRow>,
+    features: Table<FeatureRow>,
     clock: Table<ClockRow>,
     markers: Table<MarkerRow>,
     frames: u64,
@@ -66,6 +67,7 @@ impl PartWriter {
                 transport: Table::create(&file)?,
                 blocks: Table::create(&file)?,
                 gaps: Table::create(&file)?,
+                features: Table::create(&file)?,
                 clock: Table::create(&file)?,
                 markers: Table::create(&file)?,
                 frames: 0,
@@ -97,6 +99,7 @@ impl PartWriter {
         self.transport.pending.append(&mut batch.transport);
         self.blocks.pending.append(&mut batch.blocks);
         self.gaps.pending.append(&mut batch.gaps);
+        self.features.pending.append(&mut batch.features);
         self.clock.pending.append(&mut batch.clock);
         self.markers.pending.append(&mut batch.markers);
         for piece in &batch.audio {
@@ -174,6 +177,7 @@ impl PartWriter {
         self.transport.flush()?;
         self.blocks.flush()?;
         self.gaps.flush()?;
+        self.features.flush()?;
         self.clock.flush()?;
         self.markers.flush()
     }

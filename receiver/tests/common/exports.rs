@@ -64,7 +64,7 @@ pub fn export<F: Format>(format: &F, sequences: &[Sequence], audio: bool, folder
         }
         shard.finish().unwrap();
     }
-    for (name, bytes) in format.companions(&Settings::default()) {
+    for (name, bytes) in format.companions(&Settings::default(), audio) {
         fs::write(folder.join(name), bytes).unwrap();
     }
     let truth = json!({

@@ -187,7 +187,7 @@ pub fn export<F: Format>(format: &F, sequences: &[Sequence], folder: &Path) {
         }
         shard.finish().expect("a shard is finished");
     }
-    for (name, bytes) in format.companions(&Settings::default()) {
+    for (name, bytes) in format.companions(&Settings::default(), true) {
         fs::write(folder.join(name), bytes).expect("a companion is written");
     }
 }

@@ -48,6 +48,9 @@ struct Arguments {
     /// How fast: 1 is real time.
     #[arg(long, default_value_t = 1.0)]
     speed: f64,
+    /// Sets a parameter from a sample on, as in "Capture@48000=0"; may be given more than once.
+    #[arg(long, value_name = "NAME@SAMPLE=VALUE", value_parser = setting)]
+    set: Vec<(String, u64, f64)>,
     /// What was played goes here: played.wav and played.json.
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
@@ -59,12 +62,21 @@ fn main() -> Result<()> {
         bail!("the speed must be above 0");
     }
     let mut plugin = Plugin::load(&arguments.plugin, &track(&arguments)?)?;
-    let lane = plugin.parameters().into_iter().find(|parameter| parameter.name == "Lane 1").context("the plugin has no Lane 1")?;
-    let music = music(&arguments, &lane)?;
+    let parameters = plugin.parameters();
+    let named = |name: &str| {
+        parameters.iter().find(|parameter| parameter.name == name).with_context(|| format!("the plugin has no parameter {name}"))
+    };
+    let lane = named("Lane 1")?;
+    let mut music = music(&arguments, lane)?;
     music.audio.save(&arguments.out.join("played.wav"))?;
     let automation: Vec<_> = music.automation.iter().map(|point| json!([point.sample, lane.name, point.value])).collect();
     let log = json!({ "rate": music.audio.rate, "channels": music.audio.channels, "automation": automation });
     std::fs::write(arguments.out.join("played.json"), log.to_string()).context("cannot write played.json")?;
+
+    for (name, sample, value) in &arguments.set {
+        music.automation.push(AutomationPoint { sample: *sample, parameter: named(name)?.id, value: *value });
+    }
+    music.automation.sort_by_key(|point| point.sample);
 
     let mut progress = Progress::new(music.audio.frames(), music.audio.rate);
     let manner = Manner { block: arguments.block as usize, speed: arguments.speed };
@@ -75,6 +87,16 @@ fn main() -> Result<()> {
     stdout().flush()?;
     stdin().read_to_end(&mut Vec::new())?;
     Ok(())
+}
+
+/// Reads NAME@SAMPLE=VALUE.
+fn setting(text: &str) -> Result<(String, u64, f64), String> {
+    let parts = || {
+        let (name, rest) = text.rsplit_once('@')?;
+        let (sample, value) = rest.split_once('=')?;
+        Some((name.to_owned(), sample.parse().ok()?, value.parse().ok()?))
+    };
+    parts().ok_or_else(|| format!("{text:?} is not like Capture@48000=0"))
 }
 
 fn track(arguments: &Arguments) -> Result<String> {

@@ -14,8 +14,9 @@ use send_learn_plugin::address;
 use send_learn_plugin::capture::{Capture, CaptureConfig, capture};
 use send_learn_plugin::clock;
 use send_learn_plugin::files::{Performance, Song, Wav};
-use send_learn_plugin::identity::{self, SERVER_VARIABLE, Settings};
+use send_learn_plugin::identity::{self, SERVER_VARIABLE};
 use send_learn_plugin::report::{LinkState, Report};
+use send_learn_plugin::settings::Settings;
 use send_learn_plugin::uplink::{StreamHandle, TakeConfig, Uplink};
 use send_learn_protocol::packet::hello::{Description, PropertyKey};
 use send_learn_protocol::record::EndReason;
@@ -106,7 +107,7 @@ fn send(options: &Options) -> Result<bool> {
     };
     let (mut audio, captured) = capture(config);
     let mode = if options.fast { SendMode::Fast } else { SendMode::Live };
-    stream.start(TakeConfig { description: describe(options, &config), parameters: Vec::new(), mode }, captured);
+    stream.start(TakeConfig { description: describe(options, &config)?, parameters: Vec::new(), mode }, captured);
     let length = performance.length();
     let mut watch = Watch { stream, interrupts, progress: Progress::new(length, config.sample_rate), options, unanswered: None };
     let complete = play(&mut performance, &mut audio, &mut watch)?;
@@ -157,7 +158,7 @@ fn watch_interrupts() -> Result<Arc<AtomicU32>> {
     Ok(interrupts)
 }
 
-fn describe(options: &Options, config: &CaptureConfig) -> Description {
+fn describe(options: &Options, config: &CaptureConfig) -> Result<Description> {
     let file = options.wav.as_ref().or(options.midi.as_ref());
     let name = options.name.clone().or_else(|| Some(file?.file_stem()?.to_string_lossy().into_owned()));
     let mut description = identity::new_take(StreamId::random(), config);
@@ -167,18 +168,18 @@ fn describe(options: &Options, config: &CaptureConfig) -> Description {
     description.set_property(PropertyKey::FORMAT, "file");
     description.set_property(PropertyKey::SENDER_VERSION, env!("CARGO_PKG_VERSION"));
     description.set_property(PropertyKey::MACHINE, &identity::machine_name());
-    let mut settings = Settings::load();
+    let mut statement = Settings::load()?.statement;
     for (stated, option) in [
-        (&mut settings.contributor, &options.contributor),
-        (&mut settings.licence, &options.licence),
-        (&mut settings.consent, &options.consent),
+        (&mut statement.contributor, &options.contributor),
+        (&mut statement.licence, &options.licence),
+        (&mut statement.consent, &options.consent),
     ] {
         if let Some(text) = option {
             stated.clone_from(text);
         }
     }
-    settings.state(&mut description);
-    description
+    statement.state(&mut description);
+    Ok(description)
 }
 
 /// Watches the stream: shows where it stands, and gives up when there is no hope.

@@ -66,8 +66,8 @@ impl Format for Tensorflow {
         Ok(Records { path: plan.path.clone(), file: BufWriter::new(file) })
     }
 
-    fn companions(&self, settings: &Settings) -> Vec<(String, Vec<u8>)> {
-        let arrays = fields(true).map(|field| Parse { shape: shape(&field, settings), field }).collect();
+    fn companions(&self, settings: &Settings, audio: bool) -> Vec<(String, Vec<u8>)> {
+        let arrays = fields(audio).map(|field| Parse { shape: shape(&field, settings), field }).collect();
         let features = Features { message: "tf.train.Example", metadata: "JSON in one bytes value", arrays };
         // Strings and numbers only: this does not fail.
         let text = serde_json::to_vec_pretty(&features).unwrap_or_default();

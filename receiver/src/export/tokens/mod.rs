@@ -74,7 +74,7 @@ impl Format for Tokens {
     }
 
     /// `tokenizer.json` is MidiTok's description of the tokenizer, `vocabulary.json` the list of all tokens by id.
-    fn companions(&self, _settings: &Settings) -> Vec<(String, Vec<u8>)> {
+    fn companions(&self, _settings: &Settings, _audio: bool) -> Vec<(String, Vec<u8>)> {
         let file = |name: &str, json: Value| (name.to_owned(), format!("{json:#}\n").into_bytes());
         vec![file("tokenizer.json", vocabulary::tokenizer()), file("vocabulary.json", vocabulary::names().into())]
     }

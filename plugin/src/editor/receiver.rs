@@ -1,0 +1,61 @@
+//! Where the receiver is: the address, its test, and what that showed.
+
+use std::sync::Arc;
+
+use egui::{RichText, vec2};
+use parking_lot::Mutex;
+
+use super::theme;
+use crate::instance::Instance;
+use crate::report::Tested;
+
+/// What the two buttons beside the address take, in logical pixels.
+const BUTTONS: f32 = 168.0;
+
+/// The address field and the test that was asked for.
+#[derive(Default)]
+pub(super) struct ReceiverField {
+    address: String,
+    test: Option<Arc<Mutex<Tested>>>,
+}
+
+impl ReceiverField {
+    pub(super) fn new(address: String) -> Self {
+        Self { address, test: None }
+    }
+
+    pub(super) fn show(&mut self, ui: &mut egui::Ui, instance: &Instance) {
+        ui.horizontal(|ui| {
+            ui.add_sized([60.0, 26.0], egui::Label::new("Receiver"));
+            // Hosts keep some keys to themselves: pasting and Enter are enough to change the address.
+            let field = egui::TextEdit::singleline(&mut self.address).hint_text("192.168.1.20:8080");
+            let response = ui.add(field.margin(vec2(8.0, 5.0)).desired_width(ui.available_width() - BUTTONS));
+            let entered = response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
+            if ui.button("Test").on_hover_text("Ask whether a receiver answers there").clicked() {
+                self.test = instance.test(&self.address);
+            }
+            let reconnect = ui.button("Reconnect").on_hover_text("Use this address now").clicked();
+            if (entered || reconnect) && self.address.trim() != instance.server() {
+                instance.set_server(&self.address);
+                self.address = instance.server();
+            } else if entered || reconnect {
+                instance.reconnect();
+            }
+        });
+        if let Some(test) = &self.test {
+            let (color, words) = test_result(&test.lock());
+            ui.label(RichText::new(words).color(color).size(12.5));
+        }
+    }
+}
+
+fn test_result(tested: &Tested) -> (egui::Color32, String) {
+    match tested {
+        Tested::Waiting => (theme::QUIET, "Asking ...".to_owned()),
+        Tested::Answered { address, after } => {
+            (theme::GOOD, format!("A receiver answers at {address} after {:.1} ms", after.as_secs_f64() * 1e3))
+        }
+        Tested::Silent { address } => (theme::BAD, format!("Nothing answers at {address}. Is \"send-learn serve\" running there?")),
+        Tested::Failed(reason) => (theme::BAD, reason.clone()),
+    }
+}

@@ -1,0 +1,70 @@
+//! What the server tells of its streams: to viewers, to the log, and on the board.
+
+use std::sync::atomic::Ordering;
+
+use send_learn_protocol::packet::hello::PropertyKey;
+use send_learn_protocol::tap::Health;
+use send_learn_protocol::units::{HostNanos, TakeId};
+
+use super::{Server, Stream};
+use crate::status::{Status, StreamStatus};
+
+impl Server {
+    /// Measures how streams fare, tells viewers, and asks again for what the disk did not take.
+    pub(super) fn measure_health(&mut self, now: HostNanos) {
+        for stream in self.streams.values_mut().filter(|stream| stream.key != 0) {
+            stream.unkept.drain(..).for_each(|number| self.receiver.forget(stream.session, number));
+            if let Some(stats) = self.receiver.stats(stream.session) {
+                stream.health = stream.meter.health(now, stats, &stream.progress);
+                self.tap.health(stream.key, stream.health);
+            }
+        }
+        self.tap.close_silent(now, self.poll.registry());
+        if self.refused_entries > 0 {
+            tracing::warn!(entries = self.refused_entries, "the disk is too slow: these are asked for again");
+            self.refused_entries = 0;
+        }
+    }
+
+    /// A line in the log for each stream.
+    pub(super) fn log_status(&self) {
+        for stream in self.streams.values() {
+            let Health { loss, bits_per_second, latency_ms, repaired, resent, owed, durable_lag, .. } = stream.health;
+            let delay = if latency_ms.is_nan() { "unknown".to_owned() } else { format!("{latency_ms:.1} ms") };
+            tracing::info!(
+                "{}: {:.1} s recorded, {:.2} Mbit/s, loss {:.1} %, repaired {repaired}, sent again {resent}, missing {owed}, \
+                 delay {delay}, not yet durable {durable_lag:.1} s",
+                stream.description.property(PropertyKey::NAME),
+                stream.progress.frames.load(Ordering::Relaxed) as f64 / stream.description.sample_rate,
+                bits_per_second / 1e6,
+                loss * 100.0,
+            );
+        }
+    }
+
+    /// Everything at this moment.
+    pub(super) fn status(&self) -> Status {
+        let accepted = self.streams.iter().filter(|(_, stream)| stream.key != 0);
+        let mut streams: Vec<StreamStatus> = accepted.map(|(take, stream)| stream.status(*take)).collect();
+        streams.sort_by(|a, b| (&a.machine, &a.name, a.take.0).cmp(&(&b.machine, &b.name, b.take.0)));
+        Status { streams }
+    }
+}
+
+impl Stream {
+    fn status(&self, take: TakeId) -> StreamStatus {
+        let text = |key| self.description.property(key).to_owned();
+        StreamStatus {
+            take,
+            name: text(PropertyKey::NAME),
+            machine: text(PropertyKey::MACHINE),
+            peer: self.peer,
+            sample_rate: self.description.sample_rate,
+            channels: self.description.channels,
+            recorded: self.progress.frames.load(Ordering::Relaxed) as f64 / self.description.sample_rate,
+            rms: self.progress.rms(),
+            midi_events: self.meter.midi_events(),
+            health: self.health,
+        }
+    }
+}
