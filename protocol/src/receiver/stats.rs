@@ -32,7 +32,7 @@ pub struct SessionStats {
     pub previews: u64,
     /// How the newest live datagram was sent.
     pub level: Level,
-    /// Datagrams given up as lost before any repair; see [`Feedback::lost`].
+    /// Datagrams given up as lost before any repair; see [`Feedback::lost`](crate::packet::feedback::Feedback::lost).
     pub lost: u64,
     /// Datagrams that came twice.
     pub duplicates: u64,
