@@ -78,6 +78,31 @@ fn what_must_not_be_taken_is_left_out_and_counted_by_its_reason() {
     assert_eq!(one(&|take| take.seconds = 3), (0, BTreeMap::from([(Reason::ShortTake, 1)])));
 }
 
+#[test]
+fn nothing_sounds_or_holds_on_behind_what_is_left_out() {
+    // Windows begin at 0, 25 and 50 s; the first meets the stretch from 20 to 22 s.
+    let gap = |reason| Take { gaps: vec![GapRow { sample: 20 * RATE, frames: 2 * RATE, reason }], ..take(1) };
+    let private = Take { markers: vec![marker(20 * RATE, 6), marker(22 * RATE, 7)], ..take(1) };
+    for (what, mut take) in [("lost", gap(3)), ("capture off", gap(7)), ("private", private)] {
+        // The note before it ends in it; the pedal goes down in it, and two notes and a program begin there.
+        let messages: [(u64, [u8; 3]); 5] = [
+            (20 * RATE - 10, [0x91, 110, 99]),
+            (20 * RATE + 10, [0xB1, 64, 127]),
+            (21 * RATE, [0x91, 111, 99]),
+            (21 * RATE, [0xC1, 42, 0]),
+            (70 * RATE, [0x81, 111, 0]),
+        ];
+        take.messages = messages.to_vec();
+        let (_data, sources) = written(&[take]);
+        let cut = sequences(&sources, &Settings::default());
+        assert_eq!(cut.iter().map(|sequence| sequence.about.first_sample / RATE).collect::<Vec<_>>(), [25, 50], "{what}");
+        for Sequence { music, .. } in &cut {
+            assert!(music.notes.iter().all(|note| note.channel == 0), "{what}: {:?}", music.notes);
+            assert_eq!(music.controls, [], "{what}");
+        }
+    }
+}
+
 /// A mark that something is private may be lost with entries of the log. It stands again within two seconds.
 #[test]
 fn two_seconds_after_lost_entries_count_as_missing() {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sha2::{Digest, Sha256};
 
 use super::plan::{Pairing, Planned, short};
+use super::profile::barred;
 use super::{About, NoteSource, Sequence, Settings};
 use crate::digest::hexadecimal;
 use crate::features::{self, Features, extract, mix_down};
@@ -112,7 +113,10 @@ impl<'a> Workshop<'a> {
         let source = &self.sources.takes[take];
         let (midi, sysex) = source.midi()?;
         let (transport, rate) = (source.table::<TransportRow>()?, source.summary.sample_rate);
-        let score = Arc::new(Score::new(&midi, &sysex, &transport, source.end(), rate));
+        // Of what may not be taken, nothing goes on in the windows behind it: no note, no pedal, no program.
+        let mut breaks: Vec<u64> = barred(source)?.into_iter().flat_map(|(range, _)| [range.start, range.end]).collect();
+        breaks.sort_unstable();
+        let score = Arc::new(Score::new(&midi, &sysex, &transport, &breaks, source.end(), rate));
         if scores.len() == SCORES_KEPT {
             scores.remove(0);
         }
