@@ -72,7 +72,7 @@ fn what_must_not_be_taken_is_left_out_and_counted_by_its_reason() {
     assert_eq!(one(&|take| take.gaps = vec![gap(60, 7)]), (2, BTreeMap::from([(Reason::CaptureOff, 1)])));
     assert_eq!(one(&|take| take.gaps = vec![gap(60, 8)]), (2, BTreeMap::from([(Reason::Private, 1)])));
     assert_eq!(one(&|take| take.consent = ""), (0, BTreeMap::from([(Reason::Consent, 3)])));
-    assert_eq!(one(&|take| take.consent = "no"), (0, BTreeMap::from([(Reason::Consent, 3)])));
+    assert_eq!(one(&|take| take.consent = "No, thanks."), (0, BTreeMap::from([(Reason::Refused, 3)])));
     assert_eq!(one(&|take| take.notes.retain(|(at, _)| *at > 28 * RATE)), (2, BTreeMap::from([(Reason::FewEvents, 1)])));
     assert_eq!(one(&|take| take.notes.clear()), (0, BTreeMap::from([(Reason::FewEvents, 3)])));
     assert_eq!(one(&|take| take.seconds = 3), (0, BTreeMap::from([(Reason::ShortTake, 1)])));
@@ -123,7 +123,7 @@ fn two_seconds_after_lost_entries_count_as_missing() {
 #[test]
 fn ones_own_recordings_need_no_consent_but_a_refusal_holds() {
     let settings = Settings { own: true, ..Settings::default() };
-    for (consent, expected) in [("", 3), ("no", 0), ("No", 0)] {
+    for (consent, expected) in [("", 3), ("no", 0), ("No.", 0), ("refused", 0), ("nein", 0), ("not given", 0)] {
         let (_data, sources) = written(&[Take { consent, ..take(1) }]);
         assert_eq!(Plan::new(&sources, &settings).sequences.len(), expected, "consent {consent:?}");
     }

@@ -15,7 +15,9 @@ use crate::store::StoreError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
-    /// Nobody stated consent, or it was refused.
+    /// Consent was refused.
+    Refused,
+    /// Nobody stated consent.
     Consent,
     /// It is private: marked so, or not sent for it.
     Private,
@@ -35,6 +37,7 @@ impl Reason {
     /// In words, as they follow "left out:".
     pub fn words(self) -> &'static str {
         match self {
+            Self::Refused => "consent was refused",
             Self::Consent => "no consent stated",
             Self::Private => "private",
             Self::Bypass => "bypassed",
