@@ -219,6 +219,15 @@ fn splits_go_by_performance_and_stay_when_others_come() {
 }
 
 #[test]
+fn only_performances_with_sequences_count() {
+    let takes = [take(1), Take { consent: "no", ..take(2) }, Take { notes: Vec::new(), ..take(3) }, Take { seconds: 3, ..take(4) }];
+    let (_data, sources) = written(&takes);
+    let plan = Plan::new(&sources, &Settings::default());
+    assert_eq!(plan.sequences.len(), 3);
+    assert_eq!(plan.performances.values().sum::<u64>(), 1);
+}
+
+#[test]
 fn takes_that_repeat_one_another_stand_on_one_side() {
     // Take 2 plays the notes of take 1 again, on another day.
     let takes = [take(1), Take { notes: melody(1, 100), ..take(2) }, take(3)];

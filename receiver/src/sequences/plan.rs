@@ -110,7 +110,7 @@ pub struct Plan {
     pub sequences: Vec<Planned>,
     /// How many windows were left out, by reason.
     pub left_out: BTreeMap<Reason, u64>,
-    /// Performances on each side.
+    /// Performances on each side; those of which nothing was cut count nowhere.
     pub performances: BTreeMap<Split, u64>,
     /// Takes that repeat an earlier one, which follows, and stand on its side for that; both by their place in the sources.
     pub repeats: Vec<(usize, usize)>,
@@ -133,11 +133,14 @@ impl Plan {
         let (performances, repeats) = performance::find(&profiles, &names);
         plan.repeats = repeats;
         for (performance, split) in performance::split(performances, settings) {
-            *plan.performances.entry(split).or_default() += 1;
             let mut windows = 0;
             for session in &performance.sessions {
                 windows = plan.cut(&profiles, session, (&performance, split, windows), settings);
             }
+        }
+        let sides: BTreeMap<&str, Split> = plan.sequences.iter().map(|cut| (cut.performance.as_str(), cut.split)).collect();
+        for split in sides.into_values() {
+            *plan.performances.entry(split).or_default() += 1;
         }
         plan.sequences.sort_by(|one, two| {
             let key = |planned: &Planned| (planned.split, planned.window);
