@@ -5,7 +5,7 @@ mod takes;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use send_learn::sequences::{Plan, Reason, Sequence, Settings, Split, Workshop};
+use send_learn::sequences::{Plan, Planned, Reason, Sequence, Settings, Split, Workshop};
 use send_learn::source::Sources;
 use send_learn::store::layout::{ClockRow, GapRow};
 use takes::{RATE, Take, marker, melody, sample, take, written};
@@ -225,6 +225,21 @@ fn only_performances_with_sequences_count() {
     let plan = Plan::new(&sources, &Settings::default());
     assert_eq!(plan.sequences.len(), 3);
     assert_eq!(plan.performances.values().sum::<u64>(), 1);
+}
+
+#[test]
+fn a_performance_that_alone_has_sequences_is_for_training() {
+    let settings = Settings { validation: 0.0, test: 1.0, ..Settings::default() };
+    let sides = |takes: &[Take]| -> Vec<Split> {
+        let (_data, sources) = written(takes);
+        let plan = Plan::new(&sources, &settings);
+        let sides: BTreeSet<Split> = plan.sequences.iter().map(Planned::split).collect();
+        assert!(plan.performances.keys().eq(&sides));
+        sides.into_iter().collect()
+    };
+    assert_eq!(sides(&[take(1)]), [Split::Train]);
+    assert_eq!(sides(&[take(1), Take { consent: "no", ..take(2) }]), [Split::Train], "what is left out is no other one");
+    assert_eq!(sides(&[take(1), take(2)]), [Split::Test]);
 }
 
 #[test]

@@ -132,15 +132,21 @@ impl Plan {
         let names: Vec<String> = sources.takes.iter().map(|source| short(&source.summary.take_id)).collect();
         let (performances, repeats) = performance::find(&profiles, &names);
         plan.repeats = repeats;
-        for (performance, split) in performance::split(performances, settings) {
+        for performance in performances {
+            let split = performance::side(&performance.name, settings);
             let mut windows = 0;
             for session in &performance.sessions {
                 windows = plan.cut(&profiles, session, (&performance, split, windows), settings);
             }
         }
         let sides: BTreeMap<&str, Split> = plan.sequences.iter().map(|cut| (cut.performance.as_str(), cut.split)).collect();
-        for split in sides.into_values() {
-            *plan.performances.entry(split).or_default() += 1;
+        for split in sides.values() {
+            *plan.performances.entry(*split).or_default() += 1;
+        }
+        // One that is alone is there to learn from.
+        if sides.len() == 1 {
+            plan.performances = BTreeMap::from([(Split::Train, 1)]);
+            plan.sequences.iter_mut().for_each(|cut| cut.split = Split::Train);
         }
         plan.sequences.sort_by(|one, two| {
             let key = |planned: &Planned| (planned.split, planned.window);
