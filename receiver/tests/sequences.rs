@@ -243,6 +243,15 @@ fn a_performance_that_alone_has_sequences_is_for_training() {
 }
 
 #[test]
+fn a_take_that_no_whole_window_of_its_session_meets_is_counted() {
+    // Windows begin at 0, 25 and 50 s; the second take sounds from 26 to 66 s.
+    let second = Take { machine: 1, seconds: 40, begins: 86_426.0, host_nanos: 27_000_000_000, notes: melody(2, 40), ..take(2) };
+    let (_data, sources) = written(&[take(1), second]);
+    let plan = Plan::new(&sources, &Settings::default());
+    assert_eq!((plan.sequences.len(), plan.left_out), (3, BTreeMap::from([(Reason::OffGrid, 1)])));
+}
+
+#[test]
 fn takes_that_repeat_one_another_stand_on_one_side() {
     // Take 2 plays the notes of take 1 again, on another day.
     let takes = [take(1), Take { notes: melody(1, 100), ..take(2) }, take(3)];

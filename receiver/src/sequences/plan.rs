@@ -31,6 +31,8 @@ pub enum Reason {
     FewEvents,
     /// The take is shorter than a window.
     ShortTake,
+    /// The take is longer than a window, but none of the session's lies wholly in it.
+    OffGrid,
 }
 
 impl Reason {
@@ -45,6 +47,7 @@ impl Reason {
             Self::Gap => "samples missing",
             Self::FewEvents => "too few MIDI events",
             Self::ShortTake => "take shorter than a sequence",
+            Self::OffGrid => "take without a whole window of its session",
         }
     }
 }
@@ -166,11 +169,7 @@ impl Plan {
     ) -> u64 {
         let (performance, split, base) = place;
         let takes: Vec<&Profile> = session.iter().map(|&number| &profiles[number].1).collect();
-        for take in &takes {
-            if take.end < settings.frames(take.sample_rate) {
-                self.leave_out(Reason::ShortTake);
-            }
-        }
+        let mut met = vec![false; takes.len()];
         let reference = takes[0];
         let step = settings.step(reference.sample_rate);
         let grid = performance::begin(&takes);
@@ -188,6 +187,7 @@ impl Plan {
             order.sort_by_key(|&take| takes[take].channels == 0);
             for take in order {
                 let Some(range) = window(take) else { continue };
+                met[take] = true;
                 if takes[take].channels == 0 && used[take] {
                     continue;
                 }
@@ -220,6 +220,10 @@ impl Plan {
                     notes: notes.into_iter().map(pairing).collect(),
                 });
             }
+        }
+        for (take, _) in takes.iter().zip(met).filter(|(_, met)| !met) {
+            let long = take.end >= settings.frames(take.sample_rate);
+            self.leave_out(if long { Reason::OffGrid } else { Reason::ShortTake });
         }
         base + last + 1
     }
