@@ -197,6 +197,32 @@ fn midi_of_another_machine_is_paired_by_the_clocks_and_says_how_sure_it_is() {
     }
 }
 
+/// The studio's second machine believes that it is another minute; the receiver's clock knows better.
+#[test]
+fn machines_whose_wall_clocks_differ_are_paired_by_the_receivers_clock() {
+    let alignments = |off: f64| {
+        let row = |host_nanos, offset_nanos| ClockRow {
+            sample: 0,
+            host_nanos,
+            offset_nanos,
+            round_trip_nanos: 400_000,
+            uncertainty_nanos: 200_000,
+            drift_ppb: 0.0,
+        };
+        let (midi, audio) = (1_000_000_000_000, 7_000_000_000);
+        let midi = Take { channels: 0, begins: 1000.0, host_nanos: midi, clock: vec![row(midi, 0)], ..take(1) };
+        let clock = vec![row(audio, 993_500_000_000)];
+        let audio = Take { begins: 1000.5 + off, host_nanos: audio, clock, notes: Vec::new(), ..take(2) };
+        let (_data, sources) = written(&[midi, audio]);
+        let sources = sequences(&sources, &Settings::default()).into_iter().flat_map(|sequence| sequence.about.note_sources);
+        sources.map(|source| source.alignment).collect::<BTreeSet<String>>()
+    };
+    for off in [60.0, -290.0] {
+        assert_eq!(alignments(off), BTreeSet::from(["clock".to_owned()]), "{off}");
+    }
+    assert_eq!(alignments(600.0), BTreeSet::from(["same-stream".to_owned()]), "it may be another run of the clock");
+}
+
 #[test]
 fn splits_go_by_performance_and_stay_when_others_come() {
     let settings = Settings { validation: 0.25, test: 0.25, seed: 3, ..Settings::default() };

@@ -28,9 +28,7 @@ pub(super) fn find(profiles: &[(usize, Profile)], names: &[String]) -> (Vec<Perf
     for one in 0..count {
         for two in one + 1..count {
             let (first, second) = (&profiles[one].1, &profiles[two].1);
-            if overlap(&first.placement.wall_span(), &second.placement.wall_span())
-                && first.placement.shares_time_with(&second.placement)
-            {
+            if first.placement.sounds_with(&second.placement) {
                 sessions.join(one, two);
                 performances.join(one, two);
             }
@@ -100,10 +98,6 @@ pub(super) fn begins(takes: &[&Profile], sample: u64) -> Vec<Option<Aligned>> {
         });
     }
     begins
-}
-
-fn overlap(one: &(f64, f64), two: &(f64, f64)) -> bool {
-    one.0 <= two.1 && two.0 <= one.1
 }
 
 /// Sets of numbers that grow together (union-find).
