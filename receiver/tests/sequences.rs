@@ -197,6 +197,39 @@ fn midi_of_another_machine_is_paired_by_the_clocks_and_says_how_sure_it_is() {
     }
 }
 
+#[test]
+fn a_sample_clock_that_runs_slow_leaves_no_note_behind() {
+    let row = |host_nanos, offset_nanos| ClockRow {
+        sample: 0,
+        host_nanos,
+        offset_nanos,
+        round_trip_nanos: 400_000,
+        uncertainty_nanos: 200_000,
+        drift_ppb: 0.0,
+    };
+    for second in [1.001, 0.999] {
+        let clock = vec![row(10_000_000_000, 0)];
+        let midi = Take { channels: 0, begins: 0.0, host_nanos: 10_000_000_000, second, clock, ..take(1) };
+        let clock = vec![row(15_500_000_000, -5_000_000_000)];
+        let audio = Take { begins: 0.5, host_nanos: 15_500_000_000, clock, notes: Vec::new(), ..take(2) };
+        let (_data, sources) = written(&[midi, audio]);
+        let cut = sequences(&sources, &Settings::default());
+        assert!(cut.len() >= 2, "{}", cut.len());
+        for Sequence { about, music, .. } in cut {
+            let source = &about.note_sources[0];
+            let uncertainty = source.uncertainty_seconds;
+            assert!(source.alignment == "clock" && (0.0204..0.0232).contains(&uncertainty), "{source:?}");
+            // Each second of samples begins where the clock says; within it the blocks' delay may be drift.
+            let expected = |at: u64| at as f64 * second - (about.first_sample + RATE / 2) as f64;
+            for note in music.notes.iter().filter(|note| !note.held) {
+                let onsets = melody(1, 100).into_iter().filter(|(_, key)| *key == note.pitch).map(|(at, _)| expected(at));
+                let off = onsets.map(|onset| (onset - note.onset as f64).abs()).fold(f64::MAX, f64::min);
+                assert!(off <= 100.0, "{second}: the note at {} is {off} samples off", note.onset);
+            }
+        }
+    }
+}
+
 /// The studio's second machine believes that it is another minute; the receiver's clock knows better.
 #[test]
 fn machines_whose_wall_clocks_differ_are_paired_by_the_receivers_clock() {

@@ -1,5 +1,7 @@
 //! Where a take stands in time, and which sample of one take sounds together with which of another.
 
+use std::ops::Range;
+
 use crate::store::layout::{BlockRow, ClockRow};
 
 /// Two readings of a wall clock that agree within this are believed to speak of the same run of a machine's monotonic clock, ns.
@@ -140,6 +142,32 @@ impl Placement {
         let (time, there) = other.host_time(time)?;
         let uncertainty = blocks + (here + there) * 1e-9;
         Some(Aligned { sample: other.sample_at(time)?, alignment: "clock", uncertainty })
+    }
+
+    /// The samples of `other` that sound together with `range` of this take, and how they were aligned. Begin and end are aligned each
+    /// by itself, since sample clocks of two machines do not run alike; what lies between is taken to go evenly, and how far it does
+    /// not is added to the uncertainty.
+    pub(super) fn align_range(&self, range: &Range<u64>, other: &Self) -> Option<(Range<u64>, Aligned)> {
+        let begin = self.align(range.start, other)?;
+        let first = u64::try_from(begin.sample).ok()?;
+        let frames = range.end.checked_sub(range.start)?;
+        let nominal = frames as f64 / self.sample_rate * other.sample_rate;
+        // The playhead counts the samples of one and the same clock.
+        if begin.uncertainty == 0.0 {
+            return Some((first..first + nominal.round() as u64, begin));
+        }
+        let aligned = |eighth: u64| self.align(range.start + frames * eighth / 8, other);
+        let end = aligned(8)?;
+        let length = (end.sample - begin.sample) as f64;
+        // Rounding to whole samples is no drift.
+        let length = if (length - nominal).abs() > 1.0 { length } else { nominal };
+        let uneven = |eighth: u64| {
+            let evenly = begin.sample as f64 + length * eighth as f64 / 8.0;
+            aligned(eighth).map(|at| (at.sample as f64 - evenly).abs())
+        };
+        let uneven = (1..8).filter_map(uneven).filter(|samples| *samples > 1.0).fold(0.0, f64::max);
+        let uncertainty = begin.uncertainty.max(end.uncertainty) + uneven / other.sample_rate;
+        (length >= 1.0).then(|| (first..first + length.round() as u64, Aligned { uncertainty, ..begin }))
     }
 
     fn align_by_playhead(&self, sample: u64, other: &Self) -> Option<i64> {

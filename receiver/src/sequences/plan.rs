@@ -100,7 +100,7 @@ impl Planned {
     /// All that decides what it holds, as text.
     pub fn identity(&self, sources: &Sources) -> String {
         let take = |index: usize| &sources.takes[index].summary.take_id;
-        let notes = self.notes.iter().map(|pairing| format!(" {}:{}", take(pairing.take), pairing.first_sample));
+        let notes = self.notes.iter().map(|pairing| format!(" {}:{}+{}", take(pairing.take), pairing.first_sample, pairing.frames));
         let head = format!("{} {:?} {} {} {:?}", take(self.take), self.range, self.window, self.performance, self.split);
         notes.fold(head, |text, note| text + &note) + "\n"
     }
@@ -247,12 +247,7 @@ fn pair(
     }
     let mut paired = Vec::new();
     for other in (0..takes.len()).filter(|&other| other != take && window(other).is_some()) {
-        let aligned = takes[take].placement.align(range.start, &takes[other].placement);
-        let Some((aligned, begin)) = aligned.and_then(|aligned| Some((aligned, u64::try_from(aligned.sample).ok()?))) else {
-            continue;
-        };
-        let length = (range.end - range.start) as f64 / takes[take].sample_rate * takes[other].sample_rate;
-        let there = begin..begin + length.round() as u64;
+        let Some((there, aligned)) = takes[take].placement.align_range(range, &takes[other].placement) else { continue };
         if there.end <= takes[other].end && takes[other].bars(&there).is_none() && takes[other].onsets_in(&there) > 0 {
             paired.push((other, there, aligned.alignment, aligned.uncertainty));
         }

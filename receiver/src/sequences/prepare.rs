@@ -66,7 +66,7 @@ impl<'a> Workshop<'a> {
             source: error,
         };
         let features = self.features(source, &audio).map_err(unusable)?;
-        let music = self.music(source, planned)?;
+        let music = self.music(planned)?;
         let about = about(source, planned, &audio, &music, self.note_sources(planned));
         Ok(Sequence { about, audio, features, music })
     }
@@ -88,14 +88,14 @@ impl<'a> Workshop<'a> {
     }
 
     /// Tempo, meter and beats are the take's own where it has them; notes are those of its note sources.
-    fn music(&self, source: &Source, planned: &Planned) -> Result<Music, PrepareError> {
+    fn music(&self, planned: &Planned) -> Result<Music, PrepareError> {
         let mut music = self.score(planned.take)?.window(planned.range.clone());
         if planned.notes.iter().any(|pairing| pairing.take == planned.take) {
             return Ok(music);
         }
         music = Music { notes: Vec::new(), controls: Vec::new(), events: Vec::new(), ..music };
         for (track, Pairing { take, first_sample, frames, .. }) in planned.notes.iter().enumerate() {
-            let factor = source.summary.sample_rate / self.sources.takes[*take].summary.sample_rate;
+            let factor = (planned.range.end - planned.range.start) as f64 / *frames as f64;
             let window = self.score(*take)?.window(*first_sample..first_sample + frames);
             music.merge(window.at_rate(factor), track as u16);
         }

@@ -25,6 +25,8 @@ pub struct Take {
     pub seconds: u64,
     /// Host's monotonic clock at the begin, ns.
     pub host_nanos: u64,
+    /// Seconds of the host's clock that its sample clock takes for a second.
+    pub second: f64,
     /// Wall clock at the begin, seconds after that of all.
     pub begins: f64,
     /// Playhead at the begin; none while it stands.
@@ -53,6 +55,7 @@ pub fn take(number: u8) -> Take {
         channels: 2,
         seconds: 100,
         host_nanos: 1_000_000_000 * u64::from(number),
+        second: 1.0,
         begins: 86_400.0 * f64::from(number),
         playhead: Some(0),
         consent: "May be used to train models.",
@@ -128,7 +131,7 @@ impl Take {
                 sample: position,
                 frames: BLOCK as u32,
                 crc: crc_of(&samples),
-                host_nanos: self.host_nanos + position * 1_000_000_000 / RATE,
+                host_nanos: self.host_nanos + ((position * 1_000_000_000 / RATE) as f64 * self.second) as u64,
                 arrival_nanos: 0,
                 playhead: self.playhead.map_or(i64::MIN, |playhead| playhead + position as i64),
                 arrival,
