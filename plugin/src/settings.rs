@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
+use send_learn_protocol::consent::Consent;
 use send_learn_protocol::packet::hello::{Description, PropertyKey};
 use serde::{Deserialize, Serialize};
 
@@ -51,7 +52,7 @@ impl Statement {
 
     /// Whether the person said no.
     pub fn refuses(&self) -> bool {
-        self.consent.trim().eq_ignore_ascii_case(REFUSED)
+        Consent::read(&self.consent) == Consent::Refused
     }
 }
 
@@ -245,7 +246,7 @@ mod tests {
     #[test]
     fn a_refusal_is_known_however_it_is_written() {
         let says = |consent: &str| Statement { consent: consent.to_owned(), ..Statement::default() }.refuses();
-        assert!(says("no") && says(" No "));
+        assert!(says("no") && says(" No ") && says("No, thanks.") && says("nein"));
         assert!(!says("") && !says(CONSENT));
         const { assert!(CONSENT.len() <= MAX_TEXT) };
     }

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod clock;
+pub mod consent;
 pub mod cookie;
 pub mod fec;
 pub mod le;

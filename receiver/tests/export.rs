@@ -89,6 +89,9 @@ fn what_cannot_be_exported_is_said_and_nothing_is_left() {
     assert!(run(&[]).contains("take shorter than a sequence"));
     assert!(run(&["--sequence-length", "2", "--overlap", "2"]).contains("overlap"));
     assert!(run(&["--sequence-length", "2", "--overlap", "0", "--n-fft", "7"]).contains("n_fft"));
+    let (data, _sources) = written(&[Take { consent: "Nein.", ..short_take(1) }]);
+    let output = command(&[&["export", "pytorch", data.path().to_str().unwrap(), "--own"], &SHORT[..]].concat());
+    assert!(said(&output).contains("consent was refused") && !said(&output).contains("say --own"), "{}", said(&output));
     let empty = tempfile::tempdir().unwrap();
     let output = command(&["export", "pytorch", empty.path().to_str().unwrap()]);
     assert!(!output.status.success() && said(&output).contains("holds no recording"), "{}", said(&output));

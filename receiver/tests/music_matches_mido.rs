@@ -159,7 +159,7 @@ fn play(tune: &Path) -> Score {
     }
     let midi: Vec<MidiRow> = events.iter().filter_map(|(tick, event)| row(map.sample(*tick), event)).collect();
     let length = map.sample(events[events.len() - 1].0) + 1;
-    Score::new(&midi, &[], &transport(&map, length), length, RATE as f64)
+    Score::new(&midi, &[], &transport(&map, length), &[], length, RATE as f64)
 }
 
 fn row(sample: u64, event: &TrackEventKind<'_>) -> Option<MidiRow> {

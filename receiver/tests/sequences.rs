@@ -5,7 +5,7 @@ mod takes;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use send_learn::sequences::{Plan, Reason, Sequence, Settings, Split, Workshop};
+use send_learn::sequences::{Plan, Planned, Reason, Sequence, Settings, Split, Workshop};
 use send_learn::source::Sources;
 use send_learn::store::layout::{ClockRow, GapRow};
 use takes::{RATE, Take, marker, melody, sample, take, written};
@@ -72,10 +72,35 @@ fn what_must_not_be_taken_is_left_out_and_counted_by_its_reason() {
     assert_eq!(one(&|take| take.gaps = vec![gap(60, 7)]), (2, BTreeMap::from([(Reason::CaptureOff, 1)])));
     assert_eq!(one(&|take| take.gaps = vec![gap(60, 8)]), (2, BTreeMap::from([(Reason::Private, 1)])));
     assert_eq!(one(&|take| take.consent = ""), (0, BTreeMap::from([(Reason::Consent, 3)])));
-    assert_eq!(one(&|take| take.consent = "no"), (0, BTreeMap::from([(Reason::Consent, 3)])));
+    assert_eq!(one(&|take| take.consent = "No, thanks."), (0, BTreeMap::from([(Reason::Refused, 3)])));
     assert_eq!(one(&|take| take.notes.retain(|(at, _)| *at > 28 * RATE)), (2, BTreeMap::from([(Reason::FewEvents, 1)])));
     assert_eq!(one(&|take| take.notes.clear()), (0, BTreeMap::from([(Reason::FewEvents, 3)])));
     assert_eq!(one(&|take| take.seconds = 3), (0, BTreeMap::from([(Reason::ShortTake, 1)])));
+}
+
+#[test]
+fn nothing_sounds_or_holds_on_behind_what_is_left_out() {
+    // Windows begin at 0, 25 and 50 s; the first meets the stretch from 20 to 22 s.
+    let gap = |reason| Take { gaps: vec![GapRow { sample: 20 * RATE, frames: 2 * RATE, reason }], ..take(1) };
+    let private = Take { markers: vec![marker(20 * RATE, 6), marker(22 * RATE, 7)], ..take(1) };
+    for (what, mut take) in [("lost", gap(3)), ("capture off", gap(7)), ("private", private)] {
+        // The note before it ends in it; the pedal goes down in it, and two notes and a program begin there.
+        let messages: [(u64, [u8; 3]); 5] = [
+            (20 * RATE - 10, [0x91, 110, 99]),
+            (20 * RATE + 10, [0xB1, 64, 127]),
+            (21 * RATE, [0x91, 111, 99]),
+            (21 * RATE, [0xC1, 42, 0]),
+            (70 * RATE, [0x81, 111, 0]),
+        ];
+        take.messages = messages.to_vec();
+        let (_data, sources) = written(&[take]);
+        let cut = sequences(&sources, &Settings::default());
+        assert_eq!(cut.iter().map(|sequence| sequence.about.first_sample / RATE).collect::<Vec<_>>(), [25, 50], "{what}");
+        for Sequence { music, .. } in &cut {
+            assert!(music.notes.iter().all(|note| note.channel == 0), "{what}: {:?}", music.notes);
+            assert_eq!(music.controls, [], "{what}");
+        }
+    }
 }
 
 /// A mark that something is private may be lost with entries of the log. It stands again within two seconds.
@@ -98,7 +123,7 @@ fn two_seconds_after_lost_entries_count_as_missing() {
 #[test]
 fn ones_own_recordings_need_no_consent_but_a_refusal_holds() {
     let settings = Settings { own: true, ..Settings::default() };
-    for (consent, expected) in [("", 3), ("no", 0), ("No", 0)] {
+    for (consent, expected) in [("", 3), ("no", 0), ("No.", 0), ("refused", 0), ("nein", 0), ("not given", 0)] {
         let (_data, sources) = written(&[Take { consent, ..take(1) }]);
         assert_eq!(Plan::new(&sources, &settings).sequences.len(), expected, "consent {consent:?}");
     }
@@ -173,6 +198,65 @@ fn midi_of_another_machine_is_paired_by_the_clocks_and_says_how_sure_it_is() {
 }
 
 #[test]
+fn a_sample_clock_that_runs_slow_leaves_no_note_behind() {
+    let row = |host_nanos, offset_nanos| ClockRow {
+        sample: 0,
+        host_nanos,
+        offset_nanos,
+        round_trip_nanos: 400_000,
+        uncertainty_nanos: 200_000,
+        drift_ppb: 0.0,
+    };
+    for second in [1.001, 0.999] {
+        let clock = vec![row(10_000_000_000, 0)];
+        let midi = Take { channels: 0, begins: 0.0, host_nanos: 10_000_000_000, second, clock, ..take(1) };
+        let clock = vec![row(15_500_000_000, -5_000_000_000)];
+        let audio = Take { begins: 0.5, host_nanos: 15_500_000_000, clock, notes: Vec::new(), ..take(2) };
+        let (_data, sources) = written(&[midi, audio]);
+        let cut = sequences(&sources, &Settings::default());
+        assert!(cut.len() >= 2, "{}", cut.len());
+        for Sequence { about, music, .. } in cut {
+            let source = &about.note_sources[0];
+            let uncertainty = source.uncertainty_seconds;
+            assert!(source.alignment == "clock" && (0.0204..0.0232).contains(&uncertainty), "{source:?}");
+            // Each second of samples begins where the clock says; within it the blocks' delay may be drift.
+            let expected = |at: u64| at as f64 * second - (about.first_sample + RATE / 2) as f64;
+            for note in music.notes.iter().filter(|note| !note.held) {
+                let onsets = melody(1, 100).into_iter().filter(|(_, key)| *key == note.pitch).map(|(at, _)| expected(at));
+                let off = onsets.map(|onset| (onset - note.onset as f64).abs()).fold(f64::MAX, f64::min);
+                assert!(off <= 100.0, "{second}: the note at {} is {off} samples off", note.onset);
+            }
+        }
+    }
+}
+
+/// The studio's second machine believes that it is another minute; the receiver's clock knows better.
+#[test]
+fn machines_whose_wall_clocks_differ_are_paired_by_the_receivers_clock() {
+    let alignments = |off: f64| {
+        let row = |host_nanos, offset_nanos| ClockRow {
+            sample: 0,
+            host_nanos,
+            offset_nanos,
+            round_trip_nanos: 400_000,
+            uncertainty_nanos: 200_000,
+            drift_ppb: 0.0,
+        };
+        let (midi, audio) = (1_000_000_000_000, 7_000_000_000);
+        let midi = Take { channels: 0, begins: 1000.0, host_nanos: midi, clock: vec![row(midi, 0)], ..take(1) };
+        let clock = vec![row(audio, 993_500_000_000)];
+        let audio = Take { begins: 1000.5 + off, host_nanos: audio, clock, notes: Vec::new(), ..take(2) };
+        let (_data, sources) = written(&[midi, audio]);
+        let sources = sequences(&sources, &Settings::default()).into_iter().flat_map(|sequence| sequence.about.note_sources);
+        sources.map(|source| source.alignment).collect::<BTreeSet<String>>()
+    };
+    for off in [60.0, -290.0] {
+        assert_eq!(alignments(off), BTreeSet::from(["clock".to_owned()]), "{off}");
+    }
+    assert_eq!(alignments(600.0), BTreeSet::from(["same-stream".to_owned()]), "it may be another run of the clock");
+}
+
+#[test]
 fn splits_go_by_performance_and_stay_when_others_come() {
     let settings = Settings { validation: 0.25, test: 0.25, seed: 3, ..Settings::default() };
     let sides = |count: u8, settings: &Settings| -> BTreeMap<String, BTreeSet<Split>> {
@@ -191,6 +275,39 @@ fn splits_go_by_performance_and_stay_when_others_come() {
     assert!(few.iter().all(|(performance, sides)| many[performance] == *sides));
     assert_eq!(many.values().flatten().collect::<BTreeSet<_>>().len(), 3, "all three sides are taken: {many:?}");
     assert_ne!(many, sides(16, &Settings { seed: 4, ..settings }));
+}
+
+#[test]
+fn only_performances_with_sequences_count() {
+    let takes = [take(1), Take { consent: "no", ..take(2) }, Take { notes: Vec::new(), ..take(3) }, Take { seconds: 3, ..take(4) }];
+    let (_data, sources) = written(&takes);
+    let plan = Plan::new(&sources, &Settings::default());
+    assert_eq!(plan.sequences.len(), 3);
+    assert_eq!(plan.performances.values().sum::<u64>(), 1);
+}
+
+#[test]
+fn a_performance_that_alone_has_sequences_is_for_training() {
+    let settings = Settings { validation: 0.0, test: 1.0, ..Settings::default() };
+    let sides = |takes: &[Take]| -> Vec<Split> {
+        let (_data, sources) = written(takes);
+        let plan = Plan::new(&sources, &settings);
+        let sides: BTreeSet<Split> = plan.sequences.iter().map(Planned::split).collect();
+        assert!(plan.performances.keys().eq(&sides));
+        sides.into_iter().collect()
+    };
+    assert_eq!(sides(&[take(1)]), [Split::Train]);
+    assert_eq!(sides(&[take(1), Take { consent: "no", ..take(2) }]), [Split::Train], "what is left out is no other one");
+    assert_eq!(sides(&[take(1), take(2)]), [Split::Test]);
+}
+
+#[test]
+fn a_take_that_no_whole_window_of_its_session_meets_is_counted() {
+    // Windows begin at 0, 25 and 50 s; the second take sounds from 26 to 66 s.
+    let second = Take { machine: 1, seconds: 40, begins: 86_426.0, host_nanos: 27_000_000_000, notes: melody(2, 40), ..take(2) };
+    let (_data, sources) = written(&[take(1), second]);
+    let plan = Plan::new(&sources, &Settings::default());
+    assert_eq!((plan.sequences.len(), plan.left_out), (3, BTreeMap::from([(Reason::OffGrid, 1)])));
 }
 
 #[test]

@@ -90,6 +90,9 @@ pub(super) fn print(out: &mut impl Write, takes: &[Quality], totals: &Totals) ->
         let count = totals.without_consent;
         writeln!(out, "\nIn {count} takes nobody stated consent: exports leave them out unless you call them your own (--own)")?;
     }
+    if totals.consent_refused > 0 {
+        writeln!(out, "\nIn {} takes consent was refused: exports leave them out", totals.consent_refused)?;
+    }
     Ok(())
 }
 

@@ -13,11 +13,15 @@ const RESET_ALL_CONTROLLERS: u8 = 121;
 const BEND_MIDDLE: f64 = 8192.0;
 const BEND_MAX: f64 = 16_383.0;
 
-/// All changes in order. Where a channel's controllers are reset, those that it had changed go back.
-pub(super) fn controls(rows: &[MidiRow]) -> Vec<Control> {
+/// All changes in order. Where a channel's controllers are reset, those that it had changed since the last of the `breaks` go back.
+pub(super) fn controls(rows: &[MidiRow], breaks: &[u64]) -> Vec<Control> {
     let mut controls = Vec::new();
     let mut held: BTreeMap<Lane, Control> = BTreeMap::new();
+    let mut breaks = breaks.iter().peekable();
     for row in rows.iter().filter(|row| events::length(row).is_some()) {
+        while breaks.next_if(|at| **at <= row.sample).is_some() {
+            held.clear();
+        }
         if let Some(control) = read(row) {
             held.insert(lane(&control), control);
             controls.push(control);
@@ -92,7 +96,7 @@ mod tests {
     }
 
     fn value(bytes: [u8; 3], value: f64) -> f64 {
-        controls(&[row(0, bytes, value)])[0].value
+        controls(&[row(0, bytes, value)], &[])[0].value
     }
 
     #[test]
@@ -105,7 +109,7 @@ mod tests {
             row(5, [0xE6, 0, 0], 0.0),
             row(6, [0x90, 60, 1], 0.0),
         ];
-        let read: Vec<_> = controls(&rows).iter().map(|c| (c.sample, c.kind, c.channel, c.number, c.value)).collect();
+        let read: Vec<_> = controls(&rows, &[]).iter().map(|c| (c.sample, c.kind, c.channel, c.number, c.value)).collect();
         let expected = [
             (1, ControlKind::KeyPressure, 2, 60, 1.0),
             (2, ControlKind::Controller, 3, 7, 1.0),
@@ -134,7 +138,7 @@ mod tests {
     #[test]
     fn channel_modes_are_no_controllers() {
         let modes: Vec<_> = (120..=127).map(|mode| row(0, [0xB0, mode, 127], 0.0)).collect();
-        assert_eq!(controls(&modes), []);
+        assert_eq!(controls(&modes, &[]), []);
     }
 
     #[test]
@@ -150,12 +154,13 @@ mod tests {
             row(9, [0xB0, 121, 0], 0.0),
             row(9, [0xB0, 121, 0], 0.0),
         ];
-        let reset: Vec<_> = controls(&rows)[7..].iter().map(|c| (c.sample, c.kind, c.channel, c.number, c.value)).collect();
+        let reset: Vec<_> = controls(&rows, &[])[7..].iter().map(|c| (c.sample, c.kind, c.channel, c.number, c.value)).collect();
         let expected = [
             (9, ControlKind::Controller, 0, 1, 0.0),
             (9, ControlKind::Controller, 0, 11, 1.0),
             (9, ControlKind::PitchBend, 0, 0, 0.0),
         ];
         assert_eq!(reset, expected);
+        assert_eq!(controls(&rows, &[8])[7..], [], "what held before a break is not known after it");
     }
 }

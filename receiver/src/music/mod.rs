@@ -45,7 +45,7 @@ pub struct Note {
     pub track: u16,
     /// It was sounding before the window began.
     pub held: bool,
-    /// No note-off came: it ends with the take, or where the same key was struck again.
+    /// No note-off came: it ends with the take, at a break, or where the same key was struck again.
     pub open: bool,
 }
 

@@ -16,15 +16,18 @@ const PEDAL_DOWN: u8 = 64;
 /// The release velocity where none is stated.
 const RELEASE: u8 = 64;
 
-/// The notes that `rows` play, in order of their onsets. What still sounds at `length`, the take's end, ends there.
-pub(super) fn notes(rows: &[MidiRow], length: u64) -> Vec<Note> {
+/// The notes that `rows` play, in order of their onsets. What still sounds at one of the `breaks`, or at `length`, the take's end,
+/// ends there.
+pub(super) fn notes(rows: &[MidiRow], breaks: &[u64], length: u64) -> Vec<Note> {
     let mut keyboard = Keyboard { notes: Vec::new(), channels: [Channel { pedal: false, keys: [Key::Up; 128] }; 16] };
+    let mut breaks = breaks.iter().filter(|at| **at < length).copied().peekable();
     for row in rows.iter().filter(|row| events::length(row).is_some()) {
+        while let Some(at) = breaks.next_if(|at| *at <= row.sample) {
+            keyboard.forget(at);
+        }
         keyboard.play(row);
     }
-    for channel in 0..16 {
-        keyboard.silence(channel, length, true);
-    }
+    breaks.chain([length]).for_each(|at| keyboard.forget(at));
     keyboard.notes
 }
 
@@ -132,6 +135,14 @@ impl Keyboard {
         *pedal = down;
     }
 
+    /// Nobody knows what was played from here on: keys and pedals are up.
+    fn forget(&mut self, sample: u64) {
+        for channel in 0..16 {
+            self.silence(channel, sample, true);
+            self.channels[channel].pedal = false;
+        }
+    }
+
     /// Ends what sounds, whatever the pedal does. Notes whose keys are down stay open if `open`.
     fn silence(&mut self, channel: usize, sample: u64, open: bool) {
         for key in &mut self.channels[channel].keys {
@@ -184,7 +195,11 @@ mod tests {
 
     /// Onset, duration, sustained duration, and whether it is open, of every note.
     fn play(messages: &[(u64, [u8; 3])]) -> Vec<(u64, u64, u64, bool)> {
-        let notes = notes(&rows(messages), LENGTH);
+        play_with(messages, &[])
+    }
+
+    fn play_with(messages: &[(u64, [u8; 3])], breaks: &[u64]) -> Vec<(u64, u64, u64, bool)> {
+        let notes = notes(&rows(messages), breaks, LENGTH);
         notes.iter().map(|note| (note.onset, note.duration, note.sustained, note.open)).collect()
     }
 
@@ -195,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_note_lasts_from_on_to_off() {
-        let note = notes(&rows(&[(10, [0x93, 60, 100]), (40, [0x83, 60, 30])]), LENGTH)[0];
+        let note = notes(&rows(&[(10, [0x93, 60, 100]), (40, [0x83, 60, 30])]), &[], LENGTH)[0];
         let expected = Note {
             onset: 10,
             duration: 30,
@@ -213,7 +228,7 @@ mod tests {
 
     #[test]
     fn note_on_without_velocity_is_note_off_with_the_standard_release() {
-        let notes = notes(&rows(&[(10, ON), (40, [0x90, 60, 0])]), LENGTH);
+        let notes = notes(&rows(&[(10, ON), (40, [0x90, 60, 0])]), &[], LENGTH);
         assert_eq!((notes[0].duration, notes[0].release_velocity, notes[0].open), (30, 64, false));
         assert_eq!(notes.len(), 1);
     }
@@ -246,7 +261,7 @@ mod tests {
     fn a_note_off_that_names_another_note_is_passed_over() {
         let mut rows = rows(&[(10, ON), (20, ON), (30, OFF), (40, OFF)]);
         rows.iter_mut().zip([1, 2, 1, 2]).for_each(|(row, id)| row.note_id = id);
-        let durations: Vec<_> = notes(&rows, LENGTH).iter().map(|note| note.duration).collect();
+        let durations: Vec<_> = notes(&rows, &[], LENGTH).iter().map(|note| note.duration).collect();
         assert_eq!(durations, [10, 20]);
     }
 
@@ -285,6 +300,15 @@ mod tests {
         }
         let silenced = play(&[(5, PEDAL), (10, ON), (20, OFF), (20, [0x90, 61, 1]), (40, [0xB0, 120, 0]), (60, NO_PEDAL)]);
         assert_eq!(silenced, [(10, 10, 30, false), (20, 20, 20, false)]);
+    }
+
+    #[test]
+    fn a_break_ends_what_sounds_and_lifts_the_pedal() {
+        assert_eq!(play_with(&[(10, ON), (70, OFF)], &[40, 60]), [(10, 30, 30, true)]);
+        assert_eq!(play_with(&[(10, ON)], &[40, LENGTH, u64::MAX]), [(10, 30, 30, true)], "nothing is played after it");
+        assert_eq!(play_with(&[(5, PEDAL), (10, ON), (20, OFF)], &[40]), [(10, 10, 30, false)]);
+        assert_eq!(play_with(&[(5, PEDAL), (50, ON), (60, OFF)], &[40]), [(50, 10, 10, false)]);
+        assert_eq!(play_with(&[(40, ON), (70, OFF)], &[40]), [(40, 30, 30, false)], "what begins with the break's end is whole");
     }
 
     #[test]

@@ -15,18 +15,22 @@ pub struct Score {
     keys: Lanes,
     /// Controls by what they change.
     settings: Lanes,
+    /// Nothing that sounds or holds before one of these is known after it; in order.
+    breaks: Vec<u64>,
 }
 
 impl Score {
     /// Reads the music out of a take's tables. `midi` and `transport` are in order of their samples, `sysex` is what `midi`
-    /// points into, `length` the take's samples, `sample_rate` samples per second. Rows that make no sense (a note-off without a note) are passed over.
-    pub fn new(midi: &[MidiRow], sysex: &[u8], transport: &[TransportRow], length: u64, sample_rate: f64) -> Self {
+    /// points into, `length` the take's samples, `sample_rate` samples per second. `breaks` are samples, in order, where what sounds
+    /// ends and what holds is forgotten: begins and ends of gaps, and of what is private. Rows that make no sense (a note-off without
+    /// a note) are passed over.
+    pub fn new(midi: &[MidiRow], sysex: &[u8], transport: &[TransportRow], breaks: &[u64], length: u64, sample_rate: f64) -> Self {
         let midi = &midi[..midi.partition_point(|row| row.sample < length)];
         let transport = transport.iter().filter(|row| row.sample < length);
         let moments: Vec<Moment> = transport.map(Moment::read).collect();
         let whole = Music {
-            notes: notes::notes(midi, length),
-            controls: controls::controls(midi),
+            notes: notes::notes(midi, breaks, length),
+            controls: controls::controls(midi, breaks),
             tempos: tempo::tempos(&moments),
             meters: tempo::meters(&moments),
             beats: beats::beats(&moments, length, sample_rate),
@@ -36,7 +40,7 @@ impl Score {
         let whole = Music { ppq: ppq(&whole.beats, 0), ..whole };
         let keys = Lanes::new(&whole.notes, |note| (note.channel, note.pitch));
         let settings = Lanes::new(&whole.controls, controls::lane);
-        Self { whole, keys, settings }
+        Self { whole, keys, settings, breaks: breaks.to_vec() }
     }
 
     /// The music of the whole take.
@@ -74,6 +78,8 @@ impl Score {
         let before = self.settings.last_before(places.start).into_iter();
         // A value that changes where the window begins holds no more.
         let holds = before.filter(|(_, next)| next.is_none_or(|next| all[next].sample > range.start));
+        let known = self.breaks[..self.breaks.partition_point(|at| *at <= range.start)].last().copied().unwrap_or_default();
+        let holds = holds.filter(|(place, _)| all[*place].sample >= known);
         holds.map(|(place, _)| place).chain(places).map(|place| all[place].since(range.start)).collect()
     }
 }
@@ -181,7 +187,7 @@ mod tests {
     }
 
     fn score(midi: &[MidiRow]) -> Score {
-        Score::new(midi, &[], &[], LENGTH, 4_000.0)
+        Score::new(midi, &[], &[], &[], LENGTH, 4_000.0)
     }
 
     #[test]
@@ -237,9 +243,22 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_carried_over_a_break() {
+        let rows = [midi(10, [0xB0, 7, 1]), midi(10, [0x90, 60, 1]), midi(50, [0xB0, 1, 9]), midi(55, [0x90, 61, 1])];
+        let score = Score::new(&rows, &[], &[], &[40, 60], LENGTH, 4_000.0);
+        let window = |range| score.window(range);
+        let counts = |range| {
+            let music = window(range);
+            (music.notes.len(), music.controls.len())
+        };
+        assert_eq!(counts(39..40), (1, 1));
+        assert_eq!([counts(40..41), counts(60..61), counts(900..LENGTH)], [(0, 0); 3]);
+    }
+
+    #[test]
     fn maps_begin_at_0_and_beats_and_events_count_from_the_windows_begin() {
         let rows = [transport(0, 120.0), transport(4000, 120.0), transport(8000, 60.0)];
-        let score = Score::new(&[midi(2500, [0xF8, 0, 0])], &[], &rows, 12_000, 4_000.0);
+        let score = Score::new(&[midi(2500, [0xF8, 0, 0])], &[], &rows, &[], 12_000, 4_000.0);
         let window = score.window(2500..9000);
         assert_eq!(window.tempos, [Tempo { sample: 0, tempo: 120.0 }, Tempo { sample: 5500, tempo: 60.0 }]);
         assert_eq!(window.meters, [Meter { sample: 0, numerator: 4, denominator: 4 }]);
@@ -251,7 +270,7 @@ mod tests {
 
     #[test]
     fn what_lies_beyond_the_take_is_passed_over() {
-        let beyond = Score::new(&[midi(LENGTH, [0x90, 60, 1])], &[], &[transport(LENGTH, 120.0)], LENGTH, 4_000.0);
+        let beyond = Score::new(&[midi(LENGTH, [0x90, 60, 1])], &[], &[transport(LENGTH, 120.0)], &[], LENGTH, 4_000.0);
         assert_eq!(beyond.whole(), &Music::default());
         assert_eq!(score(&[midi(10, [0x90, 60, 1])]).window(0..5000).notes[0].duration, LENGTH - 10);
         let reversed = Range { start: 20, end: 10 };
@@ -278,7 +297,7 @@ mod tests {
         };
         // One note sounds from begin to end.
         let rows: Vec<_> = std::iter::once(midi(0, [0x90, 60, 1])).chain((0..notes).flat_map(pair)).collect();
-        let score = Score::new(&rows, &[], &[], length, 4_000.0);
+        let score = Score::new(&rows, &[], &[], &[], length, 4_000.0);
         let (started, step) = (std::time::Instant::now(), 25 * 48_000);
         let windows: Vec<_> = (0..length).step_by(step).map(|begin| score.window(begin..begin + 30 * 48_000)).collect();
         println!("{} windows in {:?}", windows.len(), started.elapsed());
@@ -334,7 +353,9 @@ mod tests {
             rows in prop::collection::vec((0..5_u64, any::<[u8; 4]>(), any::<f64>(), any::<(u64, u32)>()), 0..100),
             moments in prop::collection::vec((0..5_u64, any::<u16>(), any::<(u16, u16)>(), any::<[f64; 5]>(), any::<i64>()), 0..50),
             sysex in any::<Vec<u8>>(),
+            mut breaks in prop::collection::vec(0..400_u64, 0..4),
         ) {
+            breaks.sort_unstable();
             let (mut sample, mut at) = (0, 0);
             let midi: Vec<_> = rows.into_iter().map(|(step, [status, data1, data2, kind], value, (sysex_offset, sysex_length))| {
                 sample += step;
@@ -349,7 +370,7 @@ mod tests {
                     sample: at, flags, numerator, denominator, bar: 0, tempo, playhead, seconds, ppq, bar_start: 0.0, loop_start, loop_end,
                 }
             }).collect();
-            let score = Score::new(&midi, &sysex, &moments, 300, 48_000.0);
+            let score = Score::new(&midi, &sysex, &moments, &breaks, 300, 48_000.0);
             let window = score.window(100..200);
             prop_assert!(window.beats.len() <= 100);
             let measures = crate::music::Measures::of(&window, 100, 48_000.0);

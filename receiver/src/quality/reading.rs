@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use send_learn_protocol::record::GapReason;
+
 use super::checksums::Checksums;
 use super::delivery::Delivery;
 use super::onsets::Finder;
@@ -46,7 +48,7 @@ impl Reading {
         let mut delivery = Delivery::read(source, &blocks, &gaps)?;
         let (sound, heard) = listen(source, &blocks, &stretches, &mut delivery)?;
         let (midi, sysex) = source.midi()?;
-        let score = Score::new(&midi, &sysex, &source.table::<TransportRow>()?, source.end(), rate);
+        let score = Score::new(&midi, &sysex, &source.table::<TransportRow>()?, &breaks(&gaps), source.end(), rate);
         let music = score.whole();
         let playing = Playing::of(music, source.end(), rate);
         let played = music.notes.iter().map(|note| note.onset).collect();
@@ -93,6 +95,14 @@ fn listen(
     delivery.checked_blocks = checksums.checked;
     delivery.crc_mismatches = checksums.mismatches;
     Ok((Some(meter.finish()), finder.map(Finder::finish).unwrap_or_default()))
+}
+
+/// Where gaps begin and end. Where only the audio ended, the notes go on.
+fn breaks(gaps: &[GapRow]) -> Vec<u64> {
+    let gaps = gaps.iter().filter(|gap| GapReason::from_wire(gap.reason) != GapReason::EndOfAudio);
+    let mut breaks: Vec<u64> = gaps.flat_map(|gap| [gap.sample, gap.sample.saturating_add(gap.frames)]).collect();
+    breaks.sort_unstable();
+    breaks
 }
 
 /// What is held, without the gaps. Parts that follow one another make one stretch.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use send_learn_protocol::consent::Consent;
 use serde::Serialize;
 
 use super::{Gaps, Grade, Lost, Quality};
@@ -43,8 +44,10 @@ pub struct Totals {
     pub gaps: BTreeMap<Lost, Gaps>,
     /// Blocks that do not have their checksum.
     pub crc_mismatches: u64,
-    /// Takes in which nobody stated consent, or it was refused.
+    /// Takes in which nobody stated consent.
     pub without_consent: u64,
+    /// Takes in which consent was refused.
+    pub consent_refused: u64,
     /// Takes that repeat another one.
     pub repeated_takes: u64,
     /// Notes of each MIDI key, 0 to 127.
@@ -70,8 +73,9 @@ impl Totals {
             *totals.verdicts.entry(take.verdict).or_default() += 1;
             totals.seconds += take.seconds;
             totals.repeated_takes += u64::from(take.repeats.is_some());
-            let consent = take.consent.trim();
-            totals.without_consent += u64::from(consent.is_empty() || consent.eq_ignore_ascii_case("no"));
+            let consent = Consent::read(&take.consent);
+            totals.without_consent += u64::from(consent == Consent::Unstated);
+            totals.consent_refused += u64::from(consent == Consent::Refused);
             totals.add_sound(take, &mut sums);
             totals.add_playing(take, &mut sums);
             totals.add_delivery(take, &mut sums);

@@ -28,9 +28,7 @@ pub(super) fn find(profiles: &[(usize, Profile)], names: &[String]) -> (Vec<Perf
     for one in 0..count {
         for two in one + 1..count {
             let (first, second) = (&profiles[one].1, &profiles[two].1);
-            if overlap(&first.placement.wall_span(), &second.placement.wall_span())
-                && first.placement.shares_time_with(&second.placement)
-            {
+            if first.placement.sounds_with(&second.placement) {
                 sessions.join(one, two);
                 performances.join(one, two);
             }
@@ -59,25 +57,15 @@ pub(super) fn find(profiles: &[(usize, Profile)], names: &[String]) -> (Vec<Perf
     (found.into_iter().map(|(_, performance)| performance).collect(), repeats.collect())
 }
 
-/// Draws a side for each performance, from its name and the seed alone: it stays there when others come. A single performance is
-/// there to learn from.
-pub(super) fn split(performances: Vec<Performance>, settings: &Settings) -> Vec<(Performance, Split)> {
-    let alone = performances.len() == 1;
-    let draw = |performance: &Performance| {
-        let digest = Sha256::new().chain_update(settings.seed.to_le_bytes()).chain_update(&performance.name).finalize();
-        let drawn = digest[..8].iter().fold(0_u64, |number, &byte| number << 8 | u64::from(byte)) as f64 / u64::MAX as f64;
-        match drawn {
-            _ if alone => Split::Train,
-            drawn if drawn < settings.test => Split::Test,
-            drawn if drawn < settings.test + settings.validation => Split::Validation,
-            _ => Split::Train,
-        }
-    };
-    performances
-        .into_iter()
-        .map(|performance| (draw(&performance), performance))
-        .map(|(split, performance)| (performance, split))
-        .collect()
+/// The side of a performance, drawn from its name and the seed alone: it stays there when others come.
+pub(super) fn side(name: &str, settings: &Settings) -> Split {
+    let digest = Sha256::new().chain_update(settings.seed.to_le_bytes()).chain_update(name).finalize();
+    let drawn = digest[..8].iter().fold(0_u64, |number, &byte| number << 8 | u64::from(byte)) as f64 / u64::MAX as f64;
+    match drawn {
+        drawn if drawn < settings.test => Split::Test,
+        drawn if drawn < settings.test + settings.validation => Split::Validation,
+        _ => Split::Train,
+    }
 }
 
 /// The first window's begin, as a sample of the first take: the latest begin of those that begin together with it.
@@ -110,10 +98,6 @@ pub(super) fn begins(takes: &[&Profile], sample: u64) -> Vec<Option<Aligned>> {
         });
     }
     begins
-}
-
-fn overlap(one: &(f64, f64), two: &(f64, f64)) -> bool {
-    one.0 <= two.1 && two.0 <= one.1
 }
 
 /// Sets of numbers that grow together (union-find).

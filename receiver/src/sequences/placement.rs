@@ -1,9 +1,15 @@
 //! Where a take stands in time, and which sample of one take sounds together with which of another.
 
+use std::ops::Range;
+
 use crate::store::layout::{BlockRow, ClockRow};
 
-/// Two wall clocks that agree within this are believed to speak of the same run of a machine's monotonic clock, ns.
+/// Two readings of a wall clock that agree within this are believed to speak of the same run of a machine's monotonic clock, ns.
 const SAME_BOOT: f64 = 10e9;
+
+/// Wall clocks of two machines that send to one receiver may differ by this, ns, and by half of what the receiver's clock shows: in
+/// a later run of its clock it shows as much only after longer.
+const SAME_RUN: f64 = 300e9;
 
 /// Playheads of two streams of one host belong together only when the host handed them over within this, ns.
 const SAME_PASS: f64 = 0.5e9;
@@ -70,17 +76,29 @@ impl Placement {
         Self { sample_rate, host_id, machine_id, started_unix_nanos, anchors, clock, block_seconds, real_time }
     }
 
-    /// Begin and end on the wall clock, ns since 1970.
-    pub(super) fn wall_span(&self) -> (f64, f64) {
-        let start = self.started_unix_nanos as f64;
-        match (self.anchors.first(), self.anchors.last()) {
-            (Some(first), Some(last)) => (start, start + last.host_nanos.saturating_sub(first.host_nanos) as f64),
-            _ => (start, start),
-        }
+    /// Whether the two takes were played at the same time, by a clock that they share: wall clocks of two machines may differ.
+    pub(super) fn sounds_with(&self, other: &Self) -> bool {
+        let both = if self.same_machine(other) {
+            self.span().zip(other.span())
+        } else {
+            self.span_at_receiver().zip(other.span_at_receiver())
+        };
+        both.is_some_and(|(one, two)| one.0 <= two.1 && two.0 <= one.1) && self.shares_time_with(other)
+    }
+
+    /// Begin and end on the host's clock, ns.
+    fn span(&self) -> Option<(f64, f64)> {
+        Some((self.anchors.first()?.host_nanos as f64, self.anchors.last()?.host_nanos as f64))
+    }
+
+    /// Begin and end on the receiver's clock, ns.
+    fn span_at_receiver(&self) -> Option<(f64, f64)> {
+        let (begin, end) = self.span()?;
+        Some((self.to_receiver(begin)?.0, self.to_receiver(end)?.0))
     }
 
     /// Whether time on the two takes can be compared at all.
-    pub(super) fn shares_time_with(&self, other: &Self) -> bool {
+    fn shares_time_with(&self, other: &Self) -> bool {
         self.same_host(other) || self.real_time && other.real_time && (self.same_machine(other) || self.same_receiver(other))
     }
 
@@ -91,12 +109,14 @@ impl Placement {
 
     fn same_machine(&self, other: &Self) -> bool {
         let boot = |place: &Self| Some(place.started_unix_nanos as f64 - place.host_nanos(0)?);
-        self.machine_id == other.machine_id && close(boot(self), boot(other))
+        self.machine_id == other.machine_id && close(boot(self), boot(other), SAME_BOOT)
     }
 
     fn same_receiver(&self, other: &Self) -> bool {
-        let boot = |place: &Self| Some(place.started_unix_nanos as f64 - place.to_receiver(place.host_nanos(0)?)?.0);
-        close(boot(self), boot(other))
+        let begin = |place: &Self| Some(place.to_receiver(place.host_nanos(0)?)?.0);
+        let boot = |place: &Self| Some(place.started_unix_nanos as f64 - begin(place)?);
+        let shown = begin(self).unwrap_or_default().min(begin(other).unwrap_or_default());
+        close(boot(self), boot(other), (shown / 2.0).clamp(SAME_BOOT, SAME_RUN))
     }
 
     /// The sample of `other` that sounds together with `sample` of this take: by the playhead where both roll in one host,
@@ -122,6 +142,32 @@ impl Placement {
         let (time, there) = other.host_time(time)?;
         let uncertainty = blocks + (here + there) * 1e-9;
         Some(Aligned { sample: other.sample_at(time)?, alignment: "clock", uncertainty })
+    }
+
+    /// The samples of `other` that sound together with `range` of this take, and how they were aligned. Begin and end are aligned each
+    /// by itself, since sample clocks of two machines do not run alike; what lies between is taken to go evenly, and how far it does
+    /// not is added to the uncertainty.
+    pub(super) fn align_range(&self, range: &Range<u64>, other: &Self) -> Option<(Range<u64>, Aligned)> {
+        let begin = self.align(range.start, other)?;
+        let first = u64::try_from(begin.sample).ok()?;
+        let frames = range.end.checked_sub(range.start)?;
+        let nominal = frames as f64 / self.sample_rate * other.sample_rate;
+        // The playhead counts the samples of one and the same clock.
+        if begin.uncertainty == 0.0 {
+            return Some((first..first + nominal.round() as u64, begin));
+        }
+        let aligned = |eighth: u64| self.align(range.start + frames * eighth / 8, other);
+        let end = aligned(8)?;
+        let length = (end.sample - begin.sample) as f64;
+        // Rounding to whole samples is no drift.
+        let length = if (length - nominal).abs() > 1.0 { length } else { nominal };
+        let uneven = |eighth: u64| {
+            let evenly = begin.sample as f64 + length * eighth as f64 / 8.0;
+            aligned(eighth).map(|at| (at.sample as f64 - evenly).abs())
+        };
+        let uneven = (1..8).filter_map(uneven).filter(|samples| *samples > 1.0).fold(0.0, f64::max);
+        let uncertainty = begin.uncertainty.max(end.uncertainty) + uneven / other.sample_rate;
+        (length >= 1.0).then(|| (first..first + length.round() as u64, Aligned { uncertainty, ..begin }))
     }
 
     fn align_by_playhead(&self, sample: u64, other: &Self) -> Option<i64> {
@@ -180,8 +226,8 @@ impl Placement {
     }
 }
 
-fn close(one: Option<f64>, two: Option<f64>) -> bool {
-    one.zip(two).is_some_and(|(one, two)| (one - two).abs() < SAME_BOOT)
+fn close(one: Option<f64>, two: Option<f64>, within: f64) -> bool {
+    one.zip(two).is_some_and(|(one, two)| (one - two).abs() < within)
 }
 
 /// One anchor for each second, and one wherever the playhead does not go on with the samples. Of each second the block that the

@@ -15,7 +15,9 @@ use crate::store::StoreError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
-    /// Nobody stated consent, or it was refused.
+    /// Consent was refused.
+    Refused,
+    /// Nobody stated consent.
     Consent,
     /// It is private: marked so, or not sent for it.
     Private,
@@ -29,12 +31,15 @@ pub enum Reason {
     FewEvents,
     /// The take is shorter than a window.
     ShortTake,
+    /// The take is longer than a window, but none of the session's lies wholly in it.
+    OffGrid,
 }
 
 impl Reason {
     /// In words, as they follow "left out:".
     pub fn words(self) -> &'static str {
         match self {
+            Self::Refused => "consent was refused",
             Self::Consent => "no consent stated",
             Self::Private => "private",
             Self::Bypass => "bypassed",
@@ -42,6 +47,7 @@ impl Reason {
             Self::Gap => "samples missing",
             Self::FewEvents => "too few MIDI events",
             Self::ShortTake => "take shorter than a sequence",
+            Self::OffGrid => "take without a whole window of its session",
         }
     }
 }
@@ -94,7 +100,7 @@ impl Planned {
     /// All that decides what it holds, as text.
     pub fn identity(&self, sources: &Sources) -> String {
         let take = |index: usize| &sources.takes[index].summary.take_id;
-        let notes = self.notes.iter().map(|pairing| format!(" {}:{}", take(pairing.take), pairing.first_sample));
+        let notes = self.notes.iter().map(|pairing| format!(" {}:{}+{}", take(pairing.take), pairing.first_sample, pairing.frames));
         let head = format!("{} {:?} {} {} {:?}", take(self.take), self.range, self.window, self.performance, self.split);
         notes.fold(head, |text, note| text + &note) + "\n"
     }
@@ -107,7 +113,7 @@ pub struct Plan {
     pub sequences: Vec<Planned>,
     /// How many windows were left out, by reason.
     pub left_out: BTreeMap<Reason, u64>,
-    /// Performances on each side.
+    /// Performances on each side; those of which nothing was cut count nowhere.
     pub performances: BTreeMap<Split, u64>,
     /// Takes that repeat an earlier one, which follows, and stand on its side for that; both by their place in the sources.
     pub repeats: Vec<(usize, usize)>,
@@ -129,12 +135,21 @@ impl Plan {
         let names: Vec<String> = sources.takes.iter().map(|source| short(&source.summary.take_id)).collect();
         let (performances, repeats) = performance::find(&profiles, &names);
         plan.repeats = repeats;
-        for (performance, split) in performance::split(performances, settings) {
-            *plan.performances.entry(split).or_default() += 1;
+        for performance in performances {
+            let split = performance::side(&performance.name, settings);
             let mut windows = 0;
             for session in &performance.sessions {
                 windows = plan.cut(&profiles, session, (&performance, split, windows), settings);
             }
+        }
+        let sides: BTreeMap<&str, Split> = plan.sequences.iter().map(|cut| (cut.performance.as_str(), cut.split)).collect();
+        for split in sides.values() {
+            *plan.performances.entry(*split).or_default() += 1;
+        }
+        // One that is alone is there to learn from.
+        if sides.len() == 1 {
+            plan.performances = BTreeMap::from([(Split::Train, 1)]);
+            plan.sequences.iter_mut().for_each(|cut| cut.split = Split::Train);
         }
         plan.sequences.sort_by(|one, two| {
             let key = |planned: &Planned| (planned.split, planned.window);
@@ -154,11 +169,7 @@ impl Plan {
     ) -> u64 {
         let (performance, split, base) = place;
         let takes: Vec<&Profile> = session.iter().map(|&number| &profiles[number].1).collect();
-        for take in &takes {
-            if take.end < settings.frames(take.sample_rate) {
-                self.leave_out(Reason::ShortTake);
-            }
-        }
+        let mut met = vec![false; takes.len()];
         let reference = takes[0];
         let step = settings.step(reference.sample_rate);
         let grid = performance::begin(&takes);
@@ -176,6 +187,7 @@ impl Plan {
             order.sort_by_key(|&take| takes[take].channels == 0);
             for take in order {
                 let Some(range) = window(take) else { continue };
+                met[take] = true;
                 if takes[take].channels == 0 && used[take] {
                     continue;
                 }
@@ -209,6 +221,10 @@ impl Plan {
                 });
             }
         }
+        for (take, _) in takes.iter().zip(met).filter(|(_, met)| !met) {
+            let long = take.end >= settings.frames(take.sample_rate);
+            self.leave_out(if long { Reason::OffGrid } else { Reason::ShortTake });
+        }
         base + last + 1
     }
 
@@ -231,12 +247,7 @@ fn pair(
     }
     let mut paired = Vec::new();
     for other in (0..takes.len()).filter(|&other| other != take && window(other).is_some()) {
-        let aligned = takes[take].placement.align(range.start, &takes[other].placement);
-        let Some((aligned, begin)) = aligned.and_then(|aligned| Some((aligned, u64::try_from(aligned.sample).ok()?))) else {
-            continue;
-        };
-        let length = (range.end - range.start) as f64 / takes[take].sample_rate * takes[other].sample_rate;
-        let there = begin..begin + length.round() as u64;
+        let Some((there, aligned)) = takes[take].placement.align_range(range, &takes[other].placement) else { continue };
         if there.end <= takes[other].end && takes[other].bars(&there).is_none() && takes[other].onsets_in(&there) > 0 {
             paired.push((other, there, aligned.alignment, aligned.uncertainty));
         }

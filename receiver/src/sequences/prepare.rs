@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sha2::{Digest, Sha256};
 
 use super::plan::{Pairing, Planned, short};
+use super::profile::barred;
 use super::{About, NoteSource, Sequence, Settings};
 use crate::digest::hexadecimal;
 use crate::features::{self, Features, extract, mix_down};
@@ -65,7 +66,7 @@ impl<'a> Workshop<'a> {
             source: error,
         };
         let features = self.features(source, &audio).map_err(unusable)?;
-        let music = self.music(source, planned)?;
+        let music = self.music(planned)?;
         let about = about(source, planned, &audio, &music, self.note_sources(planned));
         Ok(Sequence { about, audio, features, music })
     }
@@ -87,14 +88,14 @@ impl<'a> Workshop<'a> {
     }
 
     /// Tempo, meter and beats are the take's own where it has them; notes are those of its note sources.
-    fn music(&self, source: &Source, planned: &Planned) -> Result<Music, PrepareError> {
+    fn music(&self, planned: &Planned) -> Result<Music, PrepareError> {
         let mut music = self.score(planned.take)?.window(planned.range.clone());
         if planned.notes.iter().any(|pairing| pairing.take == planned.take) {
             return Ok(music);
         }
         music = Music { notes: Vec::new(), controls: Vec::new(), events: Vec::new(), ..music };
         for (track, Pairing { take, first_sample, frames, .. }) in planned.notes.iter().enumerate() {
-            let factor = source.summary.sample_rate / self.sources.takes[*take].summary.sample_rate;
+            let factor = (planned.range.end - planned.range.start) as f64 / *frames as f64;
             let window = self.score(*take)?.window(*first_sample..first_sample + frames);
             music.merge(window.at_rate(factor), track as u16);
         }
@@ -112,7 +113,10 @@ impl<'a> Workshop<'a> {
         let source = &self.sources.takes[take];
         let (midi, sysex) = source.midi()?;
         let (transport, rate) = (source.table::<TransportRow>()?, source.summary.sample_rate);
-        let score = Arc::new(Score::new(&midi, &sysex, &transport, source.end(), rate));
+        // Of what may not be taken, nothing goes on in the windows behind it: no note, no pedal, no program.
+        let mut breaks: Vec<u64> = barred(source)?.into_iter().flat_map(|(range, _)| [range.start, range.end]).collect();
+        breaks.sort_unstable();
+        let score = Arc::new(Score::new(&midi, &sysex, &transport, &breaks, source.end(), rate));
         if scores.len() == SCORES_KEPT {
             scores.remove(0);
         }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use send_learn_protocol::consent::Consent;
 use send_learn_protocol::record::{GapReason, MarkerKind, MidiKind};
 
 use super::duplicates::Fingerprint;
@@ -39,9 +40,10 @@ impl Profile {
         let messages = midi.iter().filter(|row| row.kind != MidiKind::NoteExpression as u8);
         let note_on = |row: &&MidiRow| row.kind == MidiKind::Message as u8 && row.status & 0xF0 == 0x90 && row.data2 > 0;
         let mut barred = barred(source)?;
-        let consent = summary.consent.trim();
-        if consent.eq_ignore_ascii_case("no") || (consent.is_empty() && !settings.own) {
-            barred.push((0..u64::MAX, Reason::Consent));
+        match Consent::read(&summary.consent) {
+            Consent::Refused => barred.push((0..u64::MAX, Reason::Refused)),
+            Consent::Unstated if !settings.own => barred.push((0..u64::MAX, Reason::Consent)),
+            Consent::Unstated | Consent::Given => {}
         }
         let origin = Origin {
             sample_rate: summary.sample_rate,
@@ -82,7 +84,7 @@ fn count(samples: &[u64], window: &Range<u64>) -> u64 {
 }
 
 /// Gaps, parts that are missing, and what is private.
-fn barred(source: &Source) -> Result<Vec<(Range<u64>, Reason)>, StoreError> {
+pub(super) fn barred(source: &Source) -> Result<Vec<(Range<u64>, Reason)>, StoreError> {
     let mut barred: Vec<(Range<u64>, Reason)> = Vec::new();
     let unknown = (MARKED_AGAIN * source.summary.sample_rate) as u64;
     for gap in source.table::<GapRow>()? {

@@ -25,6 +25,8 @@ pub struct Take {
     pub seconds: u64,
     /// Host's monotonic clock at the begin, ns.
     pub host_nanos: u64,
+    /// Seconds of the host's clock that its sample clock takes for a second.
+    pub second: f64,
     /// Wall clock at the begin, seconds after that of all.
     pub begins: f64,
     /// Playhead at the begin; none while it stands.
@@ -32,6 +34,8 @@ pub struct Take {
     pub consent: &'static str,
     /// Samples and pitches of notes of a quarter of a second.
     pub notes: Vec<(u64, u8)>,
+    /// Samples and bytes of further messages.
+    pub messages: Vec<(u64, [u8; 3])>,
     pub gaps: Vec<GapRow>,
     pub markers: Vec<MarkerRow>,
     pub clock: Vec<ClockRow>,
@@ -51,10 +55,12 @@ pub fn take(number: u8) -> Take {
         channels: 2,
         seconds: 100,
         host_nanos: 1_000_000_000 * u64::from(number),
+        second: 1.0,
         begins: 86_400.0 * f64::from(number),
         playhead: Some(0),
         consent: "May be used to train models.",
         notes: melody(number, 100),
+        messages: Vec::new(),
         gaps: Vec::new(),
         markers: Vec::new(),
         clock: Vec::new(),
@@ -125,7 +131,7 @@ impl Take {
                 sample: position,
                 frames: BLOCK as u32,
                 crc: crc_of(&samples),
-                host_nanos: self.host_nanos + position * 1_000_000_000 / RATE,
+                host_nanos: self.host_nanos + ((position * 1_000_000_000 / RATE) as f64 * self.second) as u64,
                 arrival_nanos: 0,
                 playhead: self.playhead.map_or(i64::MIN, |playhead| playhead + position as i64),
                 arrival,
@@ -135,21 +141,19 @@ impl Take {
             let blocks = if self.is_missing(position) { Vec::new() } else { vec![block] };
             writer.append(Batch { audio: vec![piece], blocks, ..Batch::default() }).unwrap();
         }
-        let midi = self.notes.iter().flat_map(|&(sample, key)| {
-            let event = |sample, status, data2| MidiRow {
-                sample,
-                status,
-                data1: key,
-                data2,
-                kind: 0,
-                note_id: -1,
-                value: 0.0,
-                sysex_offset: 0,
-                sysex_length: 0,
-            };
-            [event(sample, 0x90, 100), event(sample + RATE / 4, 0x80, 0)]
-        });
-        let mut midi: Vec<MidiRow> = midi.collect();
+        let event = |(sample, [status, data1, data2]): (u64, [u8; 3])| MidiRow {
+            sample,
+            status,
+            data1,
+            data2,
+            kind: 0,
+            note_id: -1,
+            value: 0.0,
+            sysex_offset: 0,
+            sysex_length: 0,
+        };
+        let notes = self.notes.iter().flat_map(|&(sample, key)| [(sample, [0x90, key, 100]), (sample + RATE / 4, [0x80, key, 0])]);
+        let mut midi: Vec<MidiRow> = notes.chain(self.messages.iter().copied()).map(event).collect();
         midi.sort_by_key(|row| row.sample);
         let transport = |second: u64| TransportRow {
             sample: second * RATE,

@@ -17,8 +17,9 @@ use send_learn_plugin::clock;
 use send_learn_plugin::files::{Performance, Song, Wav};
 use send_learn_plugin::identity::{self, SERVER_VARIABLE};
 use send_learn_plugin::report::{LinkState, Report};
-use send_learn_plugin::settings::Settings;
+use send_learn_plugin::settings::{REFUSED, Settings};
 use send_learn_plugin::uplink::{StreamHandle, TakeConfig, Uplink};
+use send_learn_protocol::consent::Consent;
 use send_learn_protocol::packet::hello::{Description, PropertyKey};
 use send_learn_protocol::record::EndReason;
 use send_learn_protocol::sender::SendMode;
@@ -191,6 +192,7 @@ fn describe(options: &Options, config: &CaptureConfig) -> Result<Description> {
     description.set_property(PropertyKey::FORMAT, "file");
     description.set_property(PropertyKey::SENDER_VERSION, env!("CARGO_PKG_VERSION"));
     description.set_property(PropertyKey::MACHINE, &identity::machine_name());
+    options.consent.as_deref().map_or(Ok(()), clear)?;
     let mut statement = Settings::load()?.statement;
     for (stated, option) in [
         (&mut statement.contributor, &options.contributor),
@@ -203,6 +205,19 @@ fn describe(options: &Options, config: &CaptureConfig) -> Result<Description> {
     }
     statement.state(&mut description);
     Ok(description)
+}
+
+/// Words of consent that nobody can mistake: nothing, exactly "no", or what is allowed.
+fn clear(consent: &str) -> Result<()> {
+    let is_clear = match Consent::read(consent) {
+        Consent::Given => true,
+        Consent::Unstated => consent.is_empty(),
+        Consent::Refused => consent == REFUSED,
+    };
+    if !is_clear {
+        bail!("--consent {consent:?} is not clear: say what may be done with the recording, or \"no\" for nothing");
+    }
+    Ok(())
 }
 
 /// Watches the stream: shows where it stands, and gives up when there is no hope.
@@ -287,6 +302,21 @@ impl Watch<'_> {
                 bail!("stopped while {} datagrams were not on the receiver's disk yet", report.owed);
             }
             std::thread::sleep(STEP);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn consent_is_taken_only_where_nobody_can_mistake_it() {
+        for consent in ["", "no", "May be used to train models."] {
+            assert!(clear(consent).is_ok(), "{consent:?}");
+        }
+        for consent in ["No.", "nein", "refused", "not given", "-", " "] {
+            assert!(clear(consent).is_err(), "{consent:?}");
         }
     }
 }
