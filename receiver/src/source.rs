@@ -51,11 +51,10 @@ pub fn files(path: &Path) -> Result<Vec<PathBuf>, SourceError> {
     if found.is_empty() { Err(SourceError::Empty { path: path.to_owned() }) } else { Ok(found) }
 }
 
-/// Adds the recordings in `folder`, or, where it has none, those of the folders in it, in order.
+/// Adds the recordings in `folder` and those of the folders in it, in order: a file that lies where none belongs hides no other.
 fn collect(folder: &Path, depth: u32, found: &mut Vec<PathBuf>) -> Result<(), SourceError> {
-    let files = files_of(folder)?;
-    if !files.is_empty() || depth == 0 {
-        found.extend(files);
+    found.extend(files_of(folder)?);
+    if depth == 0 {
         return Ok(());
     }
     let items = std::fs::read_dir(folder).map_err(|source| SourceError::Io { path: folder.to_owned(), source })?;

@@ -111,6 +111,18 @@ fn a_broken_file_among_good_ones_is_named_and_the_others_are_exported() {
 }
 
 #[test]
+fn a_file_that_lies_where_none_belongs_hides_no_recording() {
+    let (data, _sources) = written(&[short_take(1), short_take(2)]);
+    let day = data.path().join("2026-11-22");
+    let strays = [data.path().join("notes.h5"), day.join("backup.h5")];
+    strays.iter().for_each(|stray| fs::write(stray, "no recording").unwrap());
+    let sources = Sources::open(&files(data.path()).unwrap());
+    assert_eq!((sources.takes.len(), sources.broken.len()), (2, 2));
+    let sources = Sources::open(&files(&day).unwrap());
+    assert_eq!((sources.takes.len(), sources.broken.len()), (2, 1));
+}
+
+#[test]
 fn an_interrupted_export_goes_on_where_it_stopped_and_ends_the_same() {
     let (data, sources) = written(&[short_take(1), short_take(2), short_take(3), short_take(4)]);
     let settings = settings();
