@@ -111,6 +111,18 @@ fn a_broken_file_among_good_ones_is_named_and_the_others_are_exported() {
 }
 
 #[test]
+fn a_broken_file_is_named_where_it_leaves_nothing_to_export() {
+    let (data, _sources) = written(&[short_take(1)]);
+    let broken = files(data.path()).unwrap()[0].clone();
+    fs::OpenOptions::new().write(true).open(&broken).unwrap().set_len(5_000).unwrap();
+    let out = data.path().join("out");
+    let output = command(&["export", "parquet", data.path().to_str().unwrap(), "--out", out.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains(broken.to_str().unwrap()), "{}", said(&output));
+    assert!(said(&output).contains("there is no sequence to export") && !out.exists(), "{}", said(&output));
+}
+
+#[test]
 fn a_file_that_lies_where_none_belongs_hides_no_recording() {
     let (data, _sources) = written(&[short_take(1), short_take(2)]);
     let day = data.path().join("2026-11-22");

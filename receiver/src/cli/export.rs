@@ -12,6 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use send_learn::export::{self, Manifest, Request};
 use send_learn::sequences::{Plan, Settings, Split};
 use send_learn::source::{self, Sources};
+use send_learn::store::StoreError;
 
 use super::DataFolder;
 
@@ -113,6 +114,11 @@ pub(super) fn run(options: ExportOptions) -> anyhow::Result<ExitCode> {
     let paths = if options.recordings.is_empty() { vec![options.data.path()?] } else { options.recordings };
     let sources = open(&paths)?;
     let plan = Plan::new(&sources, &settings);
+    // Said first: they may be why nothing can be exported.
+    let broken: Vec<&StoreError> = sources.broken.iter().chain(&plan.broken).collect();
+    for why in &broken {
+        eprintln!("send-learn: left out: {why}");
+    }
     let out = options.out.unwrap_or_else(|| PathBuf::from(format!("send-learn-{}", options.format)));
     let bar = ProgressBar::new(plan.sequences.len() as u64);
     let style =
@@ -136,10 +142,10 @@ pub(super) fn run(options: ExportOptions) -> anyhow::Result<ExitCode> {
     } else {
         print(&mut io::stdout().lock(), &manifest, &out)?;
     }
-    for why in manifest.broken.iter().chain(manifest.contents.skipped.iter().map(|skipped| &skipped.why)) {
-        eprintln!("send-learn: left out: {why}");
+    for skipped in &manifest.contents.skipped {
+        eprintln!("send-learn: left out: {}", skipped.why);
     }
-    Ok(if manifest.broken.is_empty() && manifest.contents.skipped.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if broken.is_empty() && manifest.contents.skipped.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Opens all recordings below `paths`; says which are still being written.
