@@ -108,6 +108,12 @@ fn a_broken_file_among_good_ones_is_named_and_the_others_are_exported() {
     assert!(said(&output).contains(broken.to_str().unwrap()), "{}", said(&output));
     let manifest = manifest(&out);
     assert_eq!((manifest.contents.total(), manifest.broken.len()), (5, 1));
+    // What is given to others says nothing of the machine that recorded.
+    let card = fs::read_to_string(out.join("README.md")).unwrap();
+    let written = fs::read_to_string(out.join(MANIFEST)).unwrap();
+    let folder = data.path().to_str().unwrap();
+    assert!(card.contains("- 2026-11-22/") && !card.contains(folder), "{card}");
+    assert!(!written.contains(folder), "{written}");
 }
 
 #[test]

@@ -56,6 +56,8 @@ fn a_report_has_all_takes_and_names_the_broken_file() {
     assert_eq!(report["takes"].as_array().unwrap().len(), 6);
     assert_eq!(report["totals"]["verdicts"], json!({ "good": 3, "look": 2, "bad": 1 }));
     assert_eq!(report["broken"].as_array().unwrap().len(), 1);
+    assert!(report["broken"][0].as_str().unwrap().starts_with("2026-11-22/broken/take-0001.h5"), "{}", report["broken"]);
+    assert!(!report.to_string().contains(data.path().to_str().unwrap()));
     assert_eq!(report["export"]["left_out"], json!({ "consent": 3, "private": 3, "few-events": 3, "short-take": 1 }));
     let sequences: u64 =
         ["train", "validation", "test"].iter().map(|side| report["export"]["splits"][side]["sequences"].as_u64().unwrap()).sum();

@@ -37,6 +37,7 @@ pub(super) fn run(options: ReportOptions) -> anyhow::Result<ExitCode> {
     let sources = export::open(&paths)?;
     let plan = Plan::new(&sources, &settings);
     let survey = quality::look(&sources)?;
+    let broken: Vec<String> = sources.broken.iter().chain(&survey.broken).map(ToString::to_string).collect();
     let report = Report::new(&sources, survey, Outlook::new(&sources, &plan, &settings));
     let mut json = serde_json::to_vec_pretty(&report).context("cannot make JSON of the report")?;
     json.push(b'\n');
@@ -54,7 +55,7 @@ pub(super) fn run(options: ReportOptions) -> anyhow::Result<ExitCode> {
         save(&path, page(&report).as_bytes())?;
         writeln!(out, "{}: open it in a browser", path.display())?;
     }
-    Ok(quality::name_broken(&report.broken))
+    Ok(quality::name_broken(&broken))
 }
 
 /// Writes a file whole or not at all.

@@ -27,7 +27,7 @@ pub struct ExportedFile {
 /// A sequence that was planned and could not be made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Skipped {
-    /// The take's file and what is wrong with it.
+    /// The take's file, by its place in the data folder, and what is wrong with it.
     pub why: String,
 }
 
@@ -155,7 +155,7 @@ pub struct Manifest {
     pub repeated_takes: u64,
     /// Windows that were left out, by reason.
     pub left_out: BTreeMap<Reason, u64>,
-    /// Recordings that could not be read, and why.
+    /// Recordings that could not be read, by their place in the data folder, and why.
     pub broken: Vec<String>,
     /// All files but this one.
     pub files: Vec<ExportedFile>,

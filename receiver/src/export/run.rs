@@ -15,7 +15,8 @@ use super::{ExportError, Format, Shard, ShardPlan, card, write_error};
 use crate::digest::hexadecimal;
 use crate::journal::sync_folder;
 use crate::sequences::{Plan, PrepareError, Settings, Workshop};
-use crate::source::Sources;
+use crate::source::{Sources, told_within_data};
+use crate::store::StoreError;
 
 /// The folder within an export for what is unfinished; it goes when the manifest has come.
 const UNFINISHED: &str = ".unfinished";
@@ -91,7 +92,7 @@ pub(super) fn run<F: Format>(format: &F, request: &Request<'_>, progress: &dyn F
         performances: plan.performances.clone(),
         repeated_takes: plan.repeats.len() as u64,
         left_out: plan.left_out.clone(),
-        broken: request.sources.broken.iter().chain(&plan.broken).map(ToString::to_string).collect(),
+        broken: request.sources.broken.iter().chain(&plan.broken).map(StoreError::within_data).collect(),
         files,
     };
     for (name, bytes) in
@@ -151,7 +152,7 @@ fn fill<F: Format>(
     let mut contents = Contents::default();
     let mut shard = format.shard(plan)?;
     let make = |item: usize| {
-        let sequence = workshop.prepare(job.sequences[item]).map_err(|error: PrepareError| error.to_string())?;
+        let sequence = workshop.prepare(job.sequences[item]).map_err(|error| told(&error))?;
         let item = format.encode(&sequence, plan).map_err(|error| format!("{}: {error}", sequence.about.id))?;
         Ok::<_, String>((sequence.about, item))
     };
@@ -168,6 +169,14 @@ fn fill<F: Format>(
     })?;
     shard.finish()?;
     Ok(contents)
+}
+
+/// Why a sequence cannot be made, in words for others.
+fn told(error: &PrepareError) -> String {
+    match error {
+        PrepareError::Store(error) => error.within_data(),
+        PrepareError::Features { path, .. } => told_within_data(&error.to_string(), path),
+    }
 }
 
 /// The manifest of an export that is complete; none where there is still something to do.
