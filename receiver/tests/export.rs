@@ -177,6 +177,73 @@ fn an_interrupted_export_goes_on_where_it_stopped_and_ends_the_same() {
 }
 
 #[test]
+fn a_finished_export_from_which_a_file_is_gone_is_made_whole() {
+    let (data, sources) = written(&[short_take(1), short_take(2)]);
+    let settings = settings();
+    let plan = Plan::new(&sources, &settings);
+    // One of files, one of folders.
+    for format in ["pytorch", "midi+audio"] {
+        let out = data.path().join(format);
+        let request = Request {
+            sources: &sources,
+            plan: &plan,
+            settings: &settings,
+            out: &out,
+            audio: false,
+            file_limit: 1 << 30,
+            threads: 2,
+        };
+        let whole = export(format, &request, &|_| ()).unwrap();
+        let before = contents(&out);
+        for gone in [&whole.files[0], whole.files.last().unwrap()] {
+            fs::remove_file(out.join(&gone.name)).unwrap();
+            assert_eq!(export(format, &request, &|_| ()).unwrap(), whole, "{format}: without {}", gone.name);
+            assert!(contents(&out) == before, "{format}: without {}", gone.name);
+        }
+        fs::write(out.join(&whole.files[0].name), "cut").unwrap();
+        // What a kill right after the manifest leaves goes too.
+        fs::create_dir_all(out.join(".unfinished")).unwrap();
+        export(format, &request, &|_| ()).unwrap();
+        assert!(contents(&out) == before && !out.join(".unfinished").exists(), "{format}");
+    }
+}
+
+#[test]
+fn a_finished_export_tells_what_was_left_out_since() {
+    let (data, sources) = written(&[short_take(1), short_take(2)]);
+    let settings = settings();
+    let plan = Plan::new(&sources, &settings);
+    let out = data.path().join("out");
+    let request =
+        Request { sources: &sources, plan: &plan, settings: &settings, out: &out, audio: false, file_limit: 1 << 30, threads: 2 };
+    let first = export("parquet", &request, &|_| ()).unwrap();
+    fs::write(data.path().join("2026-11-22/stray.h5"), "no recording").unwrap();
+    Take { consent: "no", ..short_take(3) }.write(data.path());
+    let sources = Sources::open(&files(&data.path().join("2026-11-22")).unwrap());
+    let plan = Plan::new(&sources, &settings);
+    let again = export("parquet", &Request { sources: &sources, plan: &plan, ..request_like(&request) }, &|_| ()).unwrap();
+    assert_eq!((again.plan.as_str(), again.broken.len()), (first.plan.as_str(), 1));
+    assert!(first.left_out.is_empty() && !again.left_out.is_empty());
+    assert_eq!(manifest(&out), again);
+    let card = fs::read_to_string(out.join("README.md")).unwrap();
+    assert!(card.contains("2026-11-22/stray.h5") && !card.contains("No window was left out"), "{card}");
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_named_and_nothing_more_is_promised() {
+    let (data, _sources) = written(&[short_take(1)]);
+    let file = data.path().join("afile");
+    fs::write(&file, "something").unwrap();
+    for out in [file.to_str().unwrap(), "/proc/send-learn-export"] {
+        let arguments = [&["export", "tokens", data.path().to_str().unwrap(), "--out", out], &SHORT[..]];
+        let output = command(&arguments.concat());
+        assert_eq!(output.status.code(), Some(1));
+        let said = said(&output);
+        assert!(said.contains("cannot make the folder") && said.contains(out) && !said.contains("is kept"), "{said}");
+    }
+}
+
+#[test]
 fn a_folder_with_something_else_in_it_is_left_alone() {
     let (data, sources) = written(&[short_take(1)]);
     let settings = settings();

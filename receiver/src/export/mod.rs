@@ -49,6 +49,14 @@ pub enum ExportError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// The folder for the export cannot be made.
+    #[error("cannot make the folder {out}: {source}. Choose another with --out.", out = out.display())]
+    Folder {
+        /// The folder.
+        out: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
     /// A library that makes a format refused.
     #[error("cannot write {path}: {why}. What was finished is kept: run the same command again to go on.", path = path.display())]
     Encode {
