@@ -126,6 +126,7 @@ fn quality(source: &Source, reading: &Reading, agreement: Option<Agreement>, ori
         findings: Vec::new(),
         sound: reading.sound.clone(),
         playing: reading.playing.clone(),
+        private_seconds: reading.private_seconds,
         delivery: reading.delivery.clone(),
         agreement,
         repeats: original.map(|original| original.summary.take_id.clone()),

@@ -82,7 +82,7 @@ fn count(samples: &[u64], window: &Range<u64>) -> u64 {
 }
 
 /// Gaps, parts that are missing, and what is private.
-fn barred(source: &Source) -> Result<Vec<(Range<u64>, Reason)>, StoreError> {
+pub(super) fn barred(source: &Source) -> Result<Vec<(Range<u64>, Reason)>, StoreError> {
     let mut barred: Vec<(Range<u64>, Reason)> = Vec::new();
     let unknown = (MARKED_AGAIN * source.summary.sample_rate) as u64;
     for gap in source.table::<GapRow>()? {
