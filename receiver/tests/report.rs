@@ -73,6 +73,17 @@ fn a_report_has_all_takes_and_names_the_broken_file() {
 }
 
 #[test]
+fn a_name_from_the_network_cannot_move_the_cursor() {
+    let data = tempfile::tempdir().unwrap();
+    Take { seconds: 3, notes: Vec::new(), sound: |_, _, _| 0.0, name: "\x1b[2J\u{9b}1m\u{202e}Bass", ..take(1) }.write(data.path());
+    for command in ["info", "quality"] {
+        let text = common::text(&send_learn(data.path(), &[command.as_ref(), data.path().as_os_str()]));
+        assert!(text.contains("[2J1mBass"), "{text}");
+        assert!(!text.contains(['\x1b', '\u{9b}', '\u{202e}']), "{text:?}");
+    }
+}
+
+#[test]
 fn a_folder_without_recordings_says_so() {
     let folder = tempfile::tempdir().unwrap();
     for command in ["quality", "report"] {
@@ -139,8 +150,8 @@ fn the_page_needs_nothing_else_and_fits_a_phone_in_light_and_dark() {
         assert!(!page.contains(outside), "the page refers to {outside}");
     }
     let pictures = page.matches("role=\"img\"").count();
-    // Sessions, pitch, velocity, tempo, density, loudness, gaps of one take, and a roll for each of four names.
-    assert_eq!(pictures, 11);
+    // Sessions, pitch, velocity, tempo, density, loudness, gaps of one take, and a roll for each of three names: what is private has none.
+    assert_eq!(pictures, 10);
     assert_eq!((page.matches("<title id=").count(), page.matches("<desc id=").count()), (pictures, pictures));
     fs::write(folder.path().join("measured.html"), page.replace("</body>", &format!("{MEASURE}</body>"))).unwrap();
     let mut backgrounds = Vec::new();
