@@ -86,7 +86,7 @@ fn what_cannot_be_exported_is_said_and_nothing_is_left() {
         assert!(!out.exists());
         said(&output)
     };
-    assert!(run(&[]).contains("take shorter than a sequence"));
+    assert!(run(&[]).contains("take shorter than a sequence; --sequence-length takes fewer seconds"));
     assert!(run(&["--sequence-length", "2", "--overlap", "2"]).contains("overlap"));
     assert!(run(&["--sequence-length", "2", "--overlap", "0", "--n-fft", "7"]).contains("n_fft"));
     let empty = tempfile::tempdir().unwrap();

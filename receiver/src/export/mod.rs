@@ -105,6 +105,9 @@ fn nothing(left_out: &[(Reason, u64)]) -> String {
     if left_out.iter().any(|(reason, _)| *reason == Reason::Consent) {
         words.push("if these recordings are your own, say --own".to_owned());
     }
+    if left_out.iter().any(|(reason, _)| *reason == Reason::ShortTake) {
+        words.push("--sequence-length takes fewer seconds".to_owned());
+    }
     format!(" ({})", words.join("; "))
 }
 
