@@ -117,6 +117,22 @@ fn a_broken_file_among_good_ones_is_named_and_the_others_are_exported() {
 }
 
 #[test]
+fn a_card_calls_midi_alone_no_sound() {
+    let card = |takes: &[Take]| {
+        let (data, _sources) = written(takes);
+        let out = data.path().join("out");
+        let arguments = [&["export", "parquet", data.path().to_str().unwrap(), "--out", out.to_str().unwrap()], &SHORT[..]];
+        let output = command(&arguments.concat());
+        assert!(output.status.success(), "{}", said(&output));
+        fs::read_to_string(out.join("README.md")).unwrap()
+    };
+    let midi = || Take { channels: 0, ..short_take(2) };
+    assert!(card(&[midi()]).contains(" hours of MIDI alone ("));
+    assert!(card(&[short_take(1)]).contains(" hours of sound ("));
+    assert!(card(&[short_take(1), midi()]).contains(" hours, 5 of the sequences MIDI alone ("));
+}
+
+#[test]
 fn a_broken_file_is_named_where_it_leaves_nothing_to_export() {
     let (data, _sources) = written(&[short_take(1)]);
     let broken = files(data.path()).unwrap()[0].clone();

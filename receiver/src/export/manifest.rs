@@ -56,6 +56,9 @@ pub struct Contents {
     pub licences: BTreeMap<String, u64>,
     /// Sequences under each statement of consent.
     pub consents: BTreeMap<String, u64>,
+    /// Sequences by the program that sent them: the host application, or `send-learn-send` for files.
+    #[serde(default)]
+    pub hosts: BTreeMap<String, u64>,
     /// Sequences of each track.
     pub tracks: BTreeMap<String, u64>,
     /// Sequences by how their notes were aligned.
@@ -88,6 +91,7 @@ impl Contents {
         more(&mut self.contributors, about.contributor.clone());
         more(&mut self.licences, about.licence.clone());
         more(&mut self.consents, about.consent.clone());
+        more(&mut self.hosts, about.host.clone());
         more(&mut self.tracks, about.name.clone());
         for source in &about.note_sources {
             more(&mut self.alignments, source.alignment.clone());
@@ -118,6 +122,7 @@ impl Contents {
         sum(&mut self.contributors, &other.contributors);
         sum(&mut self.licences, &other.licences);
         sum(&mut self.consents, &other.consents);
+        sum(&mut self.hosts, &other.hosts);
         sum(&mut self.tracks, &other.tracks);
         sum(&mut self.alignments, &other.alignments);
         self.worst_uncertainty_seconds = self.worst_uncertainty_seconds.max(other.worst_uncertainty_seconds);
