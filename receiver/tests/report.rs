@@ -73,6 +73,19 @@ fn a_report_has_all_takes_and_names_the_broken_file() {
 }
 
 #[test]
+fn what_was_stated_and_what_is_private_is_said() {
+    let data = tempfile::tempdir().unwrap();
+    Take { seconds: 8, markers: vec![marker(2 * RATE, 6), marker(5 * RATE, 7)], ..take(1) }.write(data.path());
+    let info = |more: &[&OsStr]| send_learn(data.path(), &[&["info".as_ref(), data.path().as_os_str()], more].concat());
+    let text = common::text(&info(&[]));
+    let row = |name: &str| text.lines().find(|line| line.trim_start().starts_with(name)).unwrap_or_else(|| panic!("{text}"));
+    assert!(row("consent").ends_with("May be used to train models.") && row("licence").ends_with("not stated"), "{text}");
+    assert!(row("contributor").ends_with("not stated") && row("private").ends_with("0:03.0"), "{text}");
+    let json: Value = serde_json::from_slice(&info(&["--json".as_ref()]).stdout).unwrap();
+    assert_eq!(json[0]["private_seconds"], json!(3.0));
+}
+
+#[test]
 fn a_name_from_the_network_cannot_move_the_cursor() {
     let data = tempfile::tempdir().unwrap();
     Take { seconds: 3, notes: Vec::new(), sound: |_, _, _| 0.0, name: "\x1b[2J\u{9b}1m\u{202e}Bass", ..take(1) }.write(data.path());
@@ -150,7 +163,7 @@ fn the_page_needs_nothing_else_and_fits_a_phone_in_light_and_dark() {
         assert!(!page.contains(outside), "the page refers to {outside}");
     }
     let pictures = page.matches("role=\"img\"").count();
-    // Sessions, pitch, velocity, tempo, density, loudness, gaps of one take, and a roll for each of three names: what is private has none.
+    // Sittings, pitch, velocity, tempo, density, loudness, gaps of one take, and a roll for each of three names: what is private has none.
     assert_eq!(pictures, 10);
     assert_eq!((page.matches("<title id=").count(), page.matches("<desc id=").count()), (pictures, pictures));
     fs::write(folder.path().join("measured.html"), page.replace("</body>", &format!("{MEASURE}</body>"))).unwrap();
