@@ -86,6 +86,17 @@ fn what_was_stated_and_what_is_private_is_said() {
 }
 
 #[test]
+fn a_usage_line_is_not_about_what_the_environment_says() {
+    let program = env!("CARGO_BIN_EXE_send-learn");
+    let run = |arguments: &[&str]| {
+        common::text(&Command::new(program).env("SEND_LEARN_DATA", "/tmp/no-folder-for-send-learn").args(arguments).output().unwrap())
+    };
+    let usage = run(&["export"]);
+    assert!(usage.contains("Usage:") && !usage.contains("--data"), "{usage}");
+    assert!(run(&["list"]).contains("/tmp/no-folder-for-send-learn"));
+}
+
+#[test]
 fn a_name_from_the_network_cannot_move_the_cursor() {
     let data = tempfile::tempdir().unwrap();
     Take { seconds: 3, notes: Vec::new(), sound: |_, _, _| 0.0, name: "\x1b[2J\u{9b}1m\u{202e}Bass", ..take(1) }.write(data.path());

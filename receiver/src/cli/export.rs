@@ -15,6 +15,7 @@ use send_learn::source::{self, Sources};
 use send_learn::store::StoreError;
 
 use super::DataFolder;
+use super::table::{count, size};
 
 /// What the defaults of the command line are.
 fn standard() -> Settings {
@@ -164,15 +165,17 @@ pub(super) fn open(paths: &[PathBuf]) -> anyhow::Result<Sources> {
 fn print(out: &mut impl Write, manifest: &Manifest, folder: &std::path::Path) -> io::Result<()> {
     let contents = &manifest.contents;
     let hours = contents.seconds.values().sum::<f64>() / 3600.0;
-    writeln!(out, "{} sequences, {hours:.2} hours, {} notes", contents.total(), contents.notes)?;
+    writeln!(out, "{}, {hours:.2} hours, {}", count(contents.total(), "sequence"), count(contents.notes, "note"))?;
     for split in Split::ALL {
         let sequences = contents.sequences.get(&split).copied().unwrap_or_default();
         let performances = manifest.performances.get(&split).copied().unwrap_or_default();
-        writeln!(out, "  {:<11} {sequences} sequences of {performances} performances", split.name())?;
+        let (sequences, performances) = (count(sequences, "sequence"), count(performances, "performance"));
+        writeln!(out, "  {:<11} {sequences} of {performances}", split.name())?;
     }
-    for (reason, count) in &manifest.left_out {
-        writeln!(out, "  left out    {count}: {}", reason.words())?;
+    for (reason, windows) in &manifest.left_out {
+        writeln!(out, "  left out    {windows}: {}", reason.words())?;
     }
     let bytes: u64 = manifest.files.iter().map(|file| file.bytes).sum();
-    writeln!(out, "{}: {} files, {:.1} MB; README.md says what it is", folder.display(), manifest.files.len(), bytes as f64 / 1e6)
+    let files = count(manifest.files.len() as u64, "file");
+    writeln!(out, "{}: {files}, {}; README.md says what it is", folder.display(), size(bytes))
 }

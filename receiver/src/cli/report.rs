@@ -10,6 +10,7 @@ use clap::Args;
 use send_learn::report::{Outlook, Report, page};
 use send_learn::sequences::Plan;
 
+use super::table::count;
 use super::{DataFolder, export, quality};
 
 /// On what to report, and where to.
@@ -43,13 +44,8 @@ pub(super) fn run(options: ReportOptions) -> anyhow::Result<ExitCode> {
     json.push(b'\n');
     save(&options.out, &json)?;
     let mut out = io::stdout().lock();
-    writeln!(
-        out,
-        "{}: {} takes, {} sequences for an export",
-        options.out.display(),
-        report.takes.len(),
-        report.export.sequences()
-    )?;
+    let (takes, sequences) = (count(report.takes.len() as u64, "take"), count(report.export.sequences(), "sequence"));
+    writeln!(out, "{}: {takes}, {sequences} for an export", options.out.display())?;
     if let Some(html) = options.html {
         let path = html.unwrap_or_else(|| options.out.with_extension("html"));
         save(&path, page(&report).as_bytes())?;
