@@ -89,7 +89,9 @@ fn what_was_stated_and_what_is_private_is_said() {
 fn a_usage_line_is_not_about_what_the_environment_says() {
     let program = env!("CARGO_BIN_EXE_send-learn");
     let run = |arguments: &[&str]| {
-        common::text(&Command::new(program).env("SEND_LEARN_DATA", "/tmp/no-folder-for-send-learn").args(arguments).output().unwrap())
+        common::text(
+            &Command::new(program).env("SEND_LEARN_DATA", "/tmp/no-folder-for-send-learn").args(arguments).output().unwrap(),
+        )
     };
     let usage = run(&["export"]);
     assert!(usage.contains("Usage:") && !usage.contains("--data"), "{usage}");
