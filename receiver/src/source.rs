@@ -51,11 +51,10 @@ pub fn files(path: &Path) -> Result<Vec<PathBuf>, SourceError> {
     if found.is_empty() { Err(SourceError::Empty { path: path.to_owned() }) } else { Ok(found) }
 }
 
-/// Adds the recordings in `folder`, or, where it has none, those of the folders in it, in order.
+/// Adds the recordings in `folder` and those of the folders in it, in order: a file that lies where none belongs hides no other.
 fn collect(folder: &Path, depth: u32, found: &mut Vec<PathBuf>) -> Result<(), SourceError> {
-    let files = files_of(folder)?;
-    if !files.is_empty() || depth == 0 {
-        found.extend(files);
+    found.extend(files_of(folder)?);
+    if depth == 0 {
         return Ok(());
     }
     let items = std::fs::read_dir(folder).map_err(|source| SourceError::Io { path: folder.to_owned(), source })?;
@@ -71,6 +70,29 @@ fn files_of(folder: &Path) -> Result<Vec<PathBuf>, SourceError> {
     let mut files: Vec<PathBuf> = items.flatten().map(|item| item.path()).filter(|path| path.is_file() && named(path)).collect();
     files.sort_unstable();
     Ok(files)
+}
+
+/// A file's place in the data folder, with `/`: day, take and part; its name alone where no day's folder holds it. What others
+/// are given says nothing of the machine that recorded.
+pub fn within_data(path: &Path) -> String {
+    let names: Vec<_> = path.iter().map(|name| name.to_string_lossy()).collect();
+    let last = names.len().saturating_sub(1);
+    let day = (last.saturating_sub(DEPTH as usize)..last).find(|&place| is_day(&names[place]));
+    names[day.unwrap_or(last)..].join("/")
+}
+
+/// `text` about the file at `path`, with its place in the data folder in place of the path.
+pub(crate) fn told_within_data(text: &str, path: &Path) -> String {
+    match path.display().to_string() {
+        nowhere if nowhere.is_empty() => text.to_owned(),
+        path_in_full => text.replace(&path_in_full, &within_data(path)),
+    }
+}
+
+/// Whether a folder has the name of a day: `2026-11-22`.
+fn is_day(name: &str) -> bool {
+    name.len() == 10
+        && name.bytes().enumerate().all(|(place, byte)| if matches!(place, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() })
 }
 
 /// A take, read from the closed files of its parts.
@@ -182,5 +204,23 @@ impl Source {
             bytes.extend(part.sysex()?);
         }
         Ok((rows, bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_in_the_data_folder_says_nothing_of_the_machine() {
+        let place = |path: &str| within_data(Path::new(path));
+        assert_eq!(place("/home/ada/SendLearn/2026-11-22/201642-Bass/Bass-0001.h5"), "2026-11-22/201642-Bass/Bass-0001.h5");
+        assert_eq!(place("/home/ada/SendLearn/2026-11-22/stray.h5"), "2026-11-22/stray.h5");
+        assert_eq!(place("/home/ada/stray.h5"), "stray.h5");
+        assert_eq!(place("/home/2026-11-22/ada/songs/stray.h5"), "stray.h5");
+        assert_eq!(place("stray.h5"), "stray.h5");
+        let path = Path::new("/home/ada/stray.h5");
+        assert_eq!(told_within_data("/home/ada/stray.h5: no '/home/ada/stray.h5'", path), "stray.h5: no 'stray.h5'");
+        assert_eq!(told_within_data("nowhere", Path::new("")), "nowhere");
     }
 }

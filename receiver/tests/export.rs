@@ -86,7 +86,7 @@ fn what_cannot_be_exported_is_said_and_nothing_is_left() {
         assert!(!out.exists());
         said(&output)
     };
-    assert!(run(&[]).contains("take shorter than a sequence"));
+    assert!(run(&[]).contains("take shorter than a sequence; --sequence-length takes fewer seconds"));
     assert!(run(&["--sequence-length", "2", "--overlap", "2"]).contains("overlap"));
     assert!(run(&["--sequence-length", "2", "--overlap", "0", "--n-fft", "7"]).contains("n_fft"));
     let (data, _sources) = written(&[Take { consent: "Nein.", ..short_take(1) }]);
@@ -111,6 +111,52 @@ fn a_broken_file_among_good_ones_is_named_and_the_others_are_exported() {
     assert!(said(&output).contains(broken.to_str().unwrap()), "{}", said(&output));
     let manifest = manifest(&out);
     assert_eq!((manifest.contents.total(), manifest.broken.len()), (5, 1));
+    // What is given to others says nothing of the machine that recorded.
+    let card = fs::read_to_string(out.join("README.md")).unwrap();
+    let written = fs::read_to_string(out.join(MANIFEST)).unwrap();
+    let folder = data.path().to_str().unwrap();
+    assert!(card.contains("- 2026-11-22/") && !card.contains(folder), "{card}");
+    assert!(!written.contains(folder), "{written}");
+}
+
+#[test]
+fn a_card_calls_midi_alone_no_sound() {
+    let card = |takes: &[Take]| {
+        let (data, _sources) = written(takes);
+        let out = data.path().join("out");
+        let arguments = [&["export", "parquet", data.path().to_str().unwrap(), "--out", out.to_str().unwrap()], &SHORT[..]];
+        let output = command(&arguments.concat());
+        assert!(output.status.success(), "{}", said(&output));
+        fs::read_to_string(out.join("README.md")).unwrap()
+    };
+    let midi = || Take { channels: 0, ..short_take(2) };
+    assert!(card(&[midi()]).contains(" hours of MIDI alone ("));
+    assert!(card(&[short_take(1)]).contains(" hours of sound ("));
+    assert!(card(&[short_take(1), midi()]).contains(" hours, 5 of the sequences MIDI alone ("));
+}
+
+#[test]
+fn a_broken_file_is_named_where_it_leaves_nothing_to_export() {
+    let (data, _sources) = written(&[short_take(1)]);
+    let broken = files(data.path()).unwrap()[0].clone();
+    fs::OpenOptions::new().write(true).open(&broken).unwrap().set_len(5_000).unwrap();
+    let out = data.path().join("out");
+    let output = command(&["export", "parquet", data.path().to_str().unwrap(), "--out", out.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains(broken.to_str().unwrap()), "{}", said(&output));
+    assert!(said(&output).contains("there is no sequence to export") && !out.exists(), "{}", said(&output));
+}
+
+#[test]
+fn a_file_that_lies_where_none_belongs_hides_no_recording() {
+    let (data, _sources) = written(&[short_take(1), short_take(2)]);
+    let day = data.path().join("2026-11-22");
+    let strays = [data.path().join("notes.h5"), day.join("backup.h5")];
+    strays.iter().for_each(|stray| fs::write(stray, "no recording").unwrap());
+    let sources = Sources::open(&files(data.path()).unwrap());
+    assert_eq!((sources.takes.len(), sources.broken.len()), (2, 2));
+    let sources = Sources::open(&files(&day).unwrap());
+    assert_eq!((sources.takes.len(), sources.broken.len()), (2, 1));
 }
 
 #[test]
@@ -146,6 +192,73 @@ fn an_interrupted_export_goes_on_where_it_stopped_and_ends_the_same() {
         }
         // Done is done.
         export(format, &request(&again), &|done| assert_eq!(done, plan.sequences.len() as u64)).unwrap();
+    }
+}
+
+#[test]
+fn a_finished_export_from_which_a_file_is_gone_is_made_whole() {
+    let (data, sources) = written(&[short_take(1), short_take(2)]);
+    let settings = settings();
+    let plan = Plan::new(&sources, &settings);
+    // One of files, one of folders.
+    for format in ["pytorch", "midi+audio"] {
+        let out = data.path().join(format);
+        let request = Request {
+            sources: &sources,
+            plan: &plan,
+            settings: &settings,
+            out: &out,
+            audio: false,
+            file_limit: 1 << 30,
+            threads: 2,
+        };
+        let whole = export(format, &request, &|_| ()).unwrap();
+        let before = contents(&out);
+        for gone in [&whole.files[0], whole.files.last().unwrap()] {
+            fs::remove_file(out.join(&gone.name)).unwrap();
+            assert_eq!(export(format, &request, &|_| ()).unwrap(), whole, "{format}: without {}", gone.name);
+            assert!(contents(&out) == before, "{format}: without {}", gone.name);
+        }
+        fs::write(out.join(&whole.files[0].name), "cut").unwrap();
+        // What a kill right after the manifest leaves goes too.
+        fs::create_dir_all(out.join(".unfinished")).unwrap();
+        export(format, &request, &|_| ()).unwrap();
+        assert!(contents(&out) == before && !out.join(".unfinished").exists(), "{format}");
+    }
+}
+
+#[test]
+fn a_finished_export_tells_what_was_left_out_since() {
+    let (data, sources) = written(&[short_take(1), short_take(2)]);
+    let settings = settings();
+    let plan = Plan::new(&sources, &settings);
+    let out = data.path().join("out");
+    let request =
+        Request { sources: &sources, plan: &plan, settings: &settings, out: &out, audio: false, file_limit: 1 << 30, threads: 2 };
+    let first = export("parquet", &request, &|_| ()).unwrap();
+    fs::write(data.path().join("2026-11-22/stray.h5"), "no recording").unwrap();
+    Take { consent: "no", ..short_take(3) }.write(data.path());
+    let sources = Sources::open(&files(&data.path().join("2026-11-22")).unwrap());
+    let plan = Plan::new(&sources, &settings);
+    let again = export("parquet", &Request { sources: &sources, plan: &plan, ..request_like(&request) }, &|_| ()).unwrap();
+    assert_eq!((again.plan.as_str(), again.broken.len()), (first.plan.as_str(), 1));
+    assert!(first.left_out.is_empty() && !again.left_out.is_empty());
+    assert_eq!(manifest(&out), again);
+    let card = fs::read_to_string(out.join("README.md")).unwrap();
+    assert!(card.contains("2026-11-22/stray.h5") && !card.contains("No window was left out"), "{card}");
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_named_and_nothing_more_is_promised() {
+    let (data, _sources) = written(&[short_take(1)]);
+    let file = data.path().join("afile");
+    fs::write(&file, "something").unwrap();
+    for out in [file.to_str().unwrap(), "/proc/send-learn-export"] {
+        let arguments = [&["export", "tokens", data.path().to_str().unwrap(), "--out", out], &SHORT[..]];
+        let output = command(&arguments.concat());
+        assert_eq!(output.status.code(), Some(1));
+        let said = said(&output);
+        assert!(said.contains("cannot make the folder") && said.contains(out) && !said.contains("is kept"), "{said}");
     }
 }
 

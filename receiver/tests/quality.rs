@@ -6,7 +6,7 @@ mod takes;
 use send_learn::quality::{Grade, Quality, Survey, percent, survey};
 use send_learn::source::Sources;
 use send_learn::store::layout::{ClockRow, GapRow};
-use takes::{RATE, Take, clicks, melody, sample, take, written};
+use takes::{RATE, Take, clicks, marker, melody, sample, take, written};
 
 fn look(sources: &Sources) -> Vec<Quality> {
     let Survey { takes, broken } = survey(sources, 2, &|_| ()).unwrap();
@@ -151,6 +151,33 @@ fn audio_is_compared_with_the_notes_of_the_stream_that_it_agrees_with() {
     assert_eq!(agreement.notes_of, "Keys");
     assert!(agreement.f_measure > 0.98, "{agreement:?}");
     assert!(all[1].agreement.is_none() && all[2].agreement.is_none());
+}
+
+#[test]
+fn of_what_is_private_or_refused_nothing_is_told_of_the_notes() {
+    // Private from 20 s to 80 s: of two notes a second those at 0 to 19.5 and 80 to 99.5 s are for others.
+    let markers = vec![marker(20 * RATE, 6), marker(80 * RATE, 7)];
+    let partly = look_at(Take { markers, sound: clicks, ..take(1) });
+    assert_eq!(findings(&partly), [(Grade::Look, "private")]);
+    assert!(partly.private_seconds == 60.0 && partly.findings[0].why.contains("1:00"), "{:?}", partly.findings);
+    let playing = &partly.playing;
+    assert_eq!((playing.measures.notes, playing.pitches.iter().sum::<u64>(), playing.velocities[100]), (200, 80, 80));
+    assert_eq!(playing.density_stretches.iter().collect::<Vec<_>>(), [(&2, &4)]);
+    assert_eq!((playing.tempo.unwrap().mean, playing.tempo_seconds[&120]), (120.0, 40.0));
+    let excerpt = playing.excerpt.as_ref().expect("notes");
+    assert!(excerpt.begin < 4.1 || excerpt.begin >= 80.0, "{excerpt:?}");
+
+    let private = Take { markers: vec![marker(0, 6)], sound: clicks, ..take(1) };
+    let refused = Take { consent: "no", sound: clicks, ..take(1) };
+    for take in [private, refused] {
+        let playing = look_at(take).playing;
+        assert_eq!(
+            (playing.measures.notes, playing.pitches.iter().sum::<u64>(), playing.velocities.iter().sum::<u64>()),
+            (200, 0, 0)
+        );
+        assert!(playing.excerpt.is_none() && playing.key.is_none() && playing.tempo.is_none());
+        assert!(playing.density_stretches.is_empty() && playing.tempo_seconds.is_empty());
+    }
 }
 
 #[test]

@@ -56,6 +56,8 @@ fn a_report_has_all_takes_and_names_the_broken_file() {
     assert_eq!(report["takes"].as_array().unwrap().len(), 6);
     assert_eq!(report["totals"]["verdicts"], json!({ "good": 3, "look": 2, "bad": 1 }));
     assert_eq!(report["broken"].as_array().unwrap().len(), 1);
+    assert!(report["broken"][0].as_str().unwrap().starts_with("2026-11-22/broken/take-0001.h5"), "{}", report["broken"]);
+    assert!(!report.to_string().contains(data.path().to_str().unwrap()));
     assert_eq!(report["export"]["left_out"], json!({ "consent": 3, "private": 3, "few-events": 3, "short-take": 1 }));
     let sequences: u64 =
         ["train", "validation", "test"].iter().map(|side| report["export"]["splits"][side]["sequences"].as_u64().unwrap()).sum();
@@ -68,6 +70,43 @@ fn a_report_has_all_takes_and_names_the_broken_file() {
     assert_eq!((&quality["takes"], &quality["totals"]), (&report["takes"], &report["totals"]));
     let table = send_learn(folder.path(), &["quality".as_ref(), data.path().as_os_str()]);
     assert!(common::text(&table).contains("all 6") && common::text(&table).contains("bad: there is nothing but silence"));
+}
+
+#[test]
+fn what_was_stated_and_what_is_private_is_said() {
+    let data = tempfile::tempdir().unwrap();
+    Take { seconds: 8, markers: vec![marker(2 * RATE, 6), marker(5 * RATE, 7)], ..take(1) }.write(data.path());
+    let info = |more: &[&OsStr]| send_learn(data.path(), &[&["info".as_ref(), data.path().as_os_str()], more].concat());
+    let text = common::text(&info(&[]));
+    let row = |name: &str| text.lines().find(|line| line.trim_start().starts_with(name)).unwrap_or_else(|| panic!("{text}"));
+    assert!(row("consent").ends_with("May be used to train models.") && row("licence").ends_with("not stated"), "{text}");
+    assert!(row("contributor").ends_with("not stated") && row("private").ends_with("0:03.0"), "{text}");
+    let json: Value = serde_json::from_slice(&info(&["--json".as_ref()]).stdout).unwrap();
+    assert_eq!(json[0]["private_seconds"], json!(3.0));
+}
+
+#[test]
+fn a_usage_line_is_not_about_what_the_environment_says() {
+    let program = env!("CARGO_BIN_EXE_send-learn");
+    let run = |arguments: &[&str]| {
+        common::text(
+            &Command::new(program).env("SEND_LEARN_DATA", "/tmp/no-folder-for-send-learn").args(arguments).output().unwrap(),
+        )
+    };
+    let usage = run(&["export"]);
+    assert!(usage.contains("Usage:") && !usage.contains("--data"), "{usage}");
+    assert!(run(&["list"]).contains("/tmp/no-folder-for-send-learn"));
+}
+
+#[test]
+fn a_name_from_the_network_cannot_move_the_cursor() {
+    let data = tempfile::tempdir().unwrap();
+    Take { seconds: 3, notes: Vec::new(), sound: |_, _, _| 0.0, name: "\x1b[2J\u{9b}1m\u{202e}Bass", ..take(1) }.write(data.path());
+    for command in ["info", "quality"] {
+        let text = common::text(&send_learn(data.path(), &[command.as_ref(), data.path().as_os_str()]));
+        assert!(text.contains("[2J1mBass"), "{text}");
+        assert!(!text.contains(['\x1b', '\u{9b}', '\u{202e}']), "{text:?}");
+    }
 }
 
 #[test]
@@ -137,8 +176,8 @@ fn the_page_needs_nothing_else_and_fits_a_phone_in_light_and_dark() {
         assert!(!page.contains(outside), "the page refers to {outside}");
     }
     let pictures = page.matches("role=\"img\"").count();
-    // Sessions, pitch, velocity, tempo, density, loudness, gaps of one take, and a roll for each of four names.
-    assert_eq!(pictures, 11);
+    // Sittings, pitch, velocity, tempo, density, loudness, gaps of one take, and a roll for each of three names: what is private has none.
+    assert_eq!(pictures, 10);
     assert_eq!((page.matches("<title id=").count(), page.matches("<desc id=").count()), (pictures, pictures));
     fs::write(folder.path().join("measured.html"), page.replace("</body>", &format!("{MEASURE}</body>"))).unwrap();
     let mut backgrounds = Vec::new();

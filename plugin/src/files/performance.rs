@@ -19,6 +19,8 @@ pub struct Performance {
     next: usize,
     song: Option<Song>,
     meter: Meter,
+    /// The tick of the last change of tempo that was passed. A sample that was rounded down lies before its own tick.
+    tempo_since: u64,
     rate: u32,
     position: u64,
     length: u64,
@@ -68,7 +70,7 @@ impl Performance {
         let audio = wav.as_ref().map_or(0, Wav::frames);
         let length = score.last().map_or(audio, |(position, _)| audio.max(position + 1));
         let meter = Meter { numerator: 4, denominator: 4, start: 0.0, bar: 0 };
-        Self { wav, score, next: 0, song, meter, rate, position: 0, length, planar: Vec::new() }
+        Self { wav, score, next: 0, song, meter, tempo_since: 0, rate, position: 0, length, planar: Vec::new() }
     }
 
     /// Samples per second.
@@ -123,7 +125,7 @@ impl Performance {
                 Cue::SysEx(bytes) => capture.sysex(offset, bytes),
                 Cue::Text(text) => capture.text(offset, text),
                 Cue::Meter(meter) => self.meter = *meter,
-                Cue::Tempo(_) => {}
+                Cue::Tempo(tick) => self.tempo_since = *tick,
             }
             // What the block's begin says already needs no second record.
             if offset > 0 && matches!(self.score[self.next].1, Cue::Meter(_) | Cue::Tempo(_)) {
@@ -160,7 +162,8 @@ impl Performance {
                 _ => {}
             }
         }
-        let tick = tick.or_else(|| Some((quarter? * song.tempo.ticks_per_quarter()? + 1e-3) as u64));
+        let played = || Some((quarter? * song.tempo.ticks_per_quarter()? + 1e-3) as u64);
+        let tick = tick.or_else(|| played().map(|tick| tick.max(self.tempo_since)));
         let bar = quarter.map(|quarter| meter.bar(quarter));
         Observed {
             tempo: tick.and_then(|tick| song.tempo.tempo(tick)),
@@ -275,6 +278,22 @@ mod tests {
         let after: Vec<_> = seen.iter().filter(|transport| transport.position.0 > 120_000).collect();
         assert!(after.iter().all(|transport| transport.tempo == 60.0 && transport.meter == (3, 4)));
         assert!(after.iter().any(|transport| (transport.bar, transport.bar_start) == (1, 4.0)), "{after:?}");
+    }
+
+    #[test]
+    fn tempo_and_meter_that_change_at_one_tick_are_right_in_every_record_there() {
+        // At 44.1 kHz tick 386 falls on sample 88,659.375, so sample 88,659 still belongs to tick 385.
+        let (tempo, meter) = ((386, Event::Tempo(1_000_000)), (386, Event::Meter(3, 4)));
+        for changes in [[tempo.clone(), meter.clone()], [meter, tempo]] {
+            let mut events = vec![(0, Event::Meter(4, 4))];
+            events.extend(changes);
+            events.push((672, Event::Text("end".to_owned())));
+            let song = Song { tempo: TempoMap::new(Timing::Metrical(96.into()), &[(386, 1_000_000)]), events };
+            let (_, events) = perform(Performance::new(None, Some(song), 44_100), 7_777);
+            let there: Vec<_> = transports(&events).into_iter().filter(|transport| transport.position.0 == 88_659).collect();
+            assert_eq!(there.len(), 2);
+            assert!(there.iter().all(|transport| transport.tempo == 60.0 && transport.meter == (3, 4)), "{there:?}");
+        }
     }
 
     #[test]

@@ -12,8 +12,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use send_learn::export::{self, Manifest, Request};
 use send_learn::sequences::{Plan, Settings, Split};
 use send_learn::source::{self, Sources};
+use send_learn::store::StoreError;
 
 use super::DataFolder;
+use super::table::{count, size};
 
 /// What the defaults of the command line are.
 fn standard() -> Settings {
@@ -113,6 +115,11 @@ pub(super) fn run(options: ExportOptions) -> anyhow::Result<ExitCode> {
     let paths = if options.recordings.is_empty() { vec![options.data.path()?] } else { options.recordings };
     let sources = open(&paths)?;
     let plan = Plan::new(&sources, &settings);
+    // Said first: they may be why nothing can be exported.
+    let broken: Vec<&StoreError> = sources.broken.iter().chain(&plan.broken).collect();
+    for why in &broken {
+        eprintln!("send-learn: left out: {why}");
+    }
     let out = options.out.unwrap_or_else(|| PathBuf::from(format!("send-learn-{}", options.format)));
     let bar = ProgressBar::new(plan.sequences.len() as u64);
     let style =
@@ -136,10 +143,10 @@ pub(super) fn run(options: ExportOptions) -> anyhow::Result<ExitCode> {
     } else {
         print(&mut io::stdout().lock(), &manifest, &out)?;
     }
-    for why in manifest.broken.iter().chain(manifest.contents.skipped.iter().map(|skipped| &skipped.why)) {
-        eprintln!("send-learn: left out: {why}");
+    for skipped in &manifest.contents.skipped {
+        eprintln!("send-learn: left out: {}", skipped.why);
     }
-    Ok(if manifest.broken.is_empty() && manifest.contents.skipped.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if broken.is_empty() && manifest.contents.skipped.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Opens all recordings below `paths`; says which are still being written.
@@ -158,15 +165,17 @@ pub(super) fn open(paths: &[PathBuf]) -> anyhow::Result<Sources> {
 fn print(out: &mut impl Write, manifest: &Manifest, folder: &std::path::Path) -> io::Result<()> {
     let contents = &manifest.contents;
     let hours = contents.seconds.values().sum::<f64>() / 3600.0;
-    writeln!(out, "{} sequences, {hours:.2} hours, {} notes", contents.total(), contents.notes)?;
+    writeln!(out, "{}, {hours:.2} hours, {}", count(contents.total(), "sequence"), count(contents.notes, "note"))?;
     for split in Split::ALL {
         let sequences = contents.sequences.get(&split).copied().unwrap_or_default();
         let performances = manifest.performances.get(&split).copied().unwrap_or_default();
-        writeln!(out, "  {:<11} {sequences} sequences of {performances} performances", split.name())?;
+        let (sequences, performances) = (count(sequences, "sequence"), count(performances, "performance"));
+        writeln!(out, "  {:<11} {sequences} of {performances}", split.name())?;
     }
-    for (reason, count) in &manifest.left_out {
-        writeln!(out, "  left out    {count}: {}", reason.words())?;
+    for (reason, windows) in &manifest.left_out {
+        writeln!(out, "  left out    {windows}: {}", reason.words())?;
     }
     let bytes: u64 = manifest.files.iter().map(|file| file.bytes).sum();
-    writeln!(out, "{}: {} files, {:.1} MB; README.md says what it is", folder.display(), manifest.files.len(), bytes as f64 / 1e6)
+    let files = count(manifest.files.len() as u64, "file");
+    writeln!(out, "{}: {files}, {}; README.md says what it is", folder.display(), size(bytes))
 }

@@ -1,10 +1,13 @@
 //! `send-learn info`.
 
 use std::io::{self, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
+use send_learn::sequences::Withheld;
+use send_learn::source::Sources;
 use send_learn::store::reader::Counts;
 use send_learn::store::{Recording, StoreError, Summary};
 use serde::Serialize;
@@ -17,6 +20,8 @@ struct Info {
     path: PathBuf,
     bytes: u64,
     seconds: f64,
+    /// Seconds of it that are private; none in a file that is still being written.
+    private_seconds: Option<f64>,
     #[serde(flatten)]
     summary: Summary,
     #[serde(flatten)]
@@ -50,7 +55,15 @@ fn read(path: &Path) -> Result<Info, StoreError> {
     let counts = recording.counts()?;
     let bytes = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
     let summary = recording.summary;
-    Ok(Info { path: path.to_owned(), bytes, seconds: summary.seconds(), summary, counts })
+    let private_seconds = private(path)?;
+    Ok(Info { path: path.to_owned(), bytes, seconds: summary.seconds(), private_seconds, summary, counts })
+}
+
+/// How much of what the file holds is private, in seconds.
+fn private(path: &Path) -> Result<Option<f64>, StoreError> {
+    let Some(source) = Sources::open(&[path.to_owned()]).takes.pop() else { return Ok(None) };
+    let frames = |range: &Range<u64>| range.end.saturating_sub(range.start.max(source.summary.first_sample));
+    Ok(Some(Withheld::read(&source)?.private().iter().map(frames).sum::<u64>() as f64 / source.summary.sample_rate))
 }
 
 fn print(out: &mut impl Write, info: &Info) -> io::Result<()> {
@@ -68,6 +81,17 @@ fn print(out: &mut impl Write, info: &Info) -> io::Result<()> {
         row("started", format!("{} UTC", table::time(summary.started_unix_nanos))),
         row("length", format!("{} ({} frames)", table::duration(info.seconds), summary.committed_frames)),
         row("audio", format!("{} channels at {} Hz, float32", summary.channels, summary.sample_rate)),
+        row("contributor", or_not_stated(&summary.contributor)),
+        row("licence", or_not_stated(&summary.licence)),
+        row("consent", or_not_stated(&summary.consent)),
+        row(
+            "private",
+            match info.private_seconds {
+                None => "not known before it is closed".to_owned(),
+                Some(0.0) => "nothing".to_owned(),
+                Some(seconds) => table::duration(seconds),
+            },
+        ),
         row("part", format!("{}, from sample {}", summary.part, summary.first_sample)),
         row("MIDI events", counts.midi_events.to_string()),
         row(
@@ -78,11 +102,15 @@ fn print(out: &mut impl Write, info: &Info) -> io::Result<()> {
             ),
         ),
         row("gaps", if counts.gaps == 0 { "none".to_owned() } else { format!("{}: {} frames", counts.gaps, counts.gap_frames) }),
-        row("size", format!("{:.1} MB", info.bytes as f64 / 1e6)),
+        row("size", table::size(info.bytes)),
         row("stream", summary.stream_id.clone()),
         row("take", summary.take_id.clone()),
     ];
     table::print(out, &rows)
+}
+
+fn or_not_stated(text: &str) -> String {
+    if text.trim().is_empty() { "not stated".to_owned() } else { text.to_owned() }
 }
 
 fn or_unknown(text: &str) -> &str {

@@ -94,14 +94,15 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct DataFolder {
-    /// The folder for recordings [default: SendLearn in the home folder].
-    #[arg(long, env = "SEND_LEARN_DATA")]
+    /// The folder for recordings [env: SEND_LEARN_DATA; default: SendLearn in the home folder].
+    // Read by hand: clap would show the option in every usage line where the variable is set, as the receiver's prompt sets it.
+    #[arg(long)]
     data: Option<PathBuf>,
 }
 
 impl DataFolder {
     fn path(self) -> anyhow::Result<PathBuf> {
-        match self.data {
+        match self.data.or_else(|| std::env::var_os("SEND_LEARN_DATA").filter(|path| !path.is_empty()).map(PathBuf::from)) {
             Some(path) => Ok(path),
             None => {
                 Ok(std::env::home_dir().context("there is no home folder: say where recordings go with --data")?.join("SendLearn"))

@@ -83,8 +83,8 @@ pub(super) fn print(out: &mut impl Write, takes: &[Quality], totals: &Totals) ->
         "\nPEAK, RMS and noise FLOOR in dB of full scale; SILENT: below -60; HEARD: F-measure of notes heard within 50 ms"
     )?;
     for take in takes.iter().filter(|take| take.verdict > Grade::Good) {
-        writeln!(out, "\n{} ({}, {})", name(take), table::time(take.started_unix_nanos), take.verdict.name())?;
-        take.findings.iter().try_for_each(|finding| writeln!(out, "  {}: {}", finding.grade.name(), finding.why))?;
+        writeln!(out, "\n{} ({}, {})", table::clean(name(take)), table::time(take.started_unix_nanos), take.verdict.name())?;
+        take.findings.iter().try_for_each(|finding| writeln!(out, "  {}: {}", finding.grade.name(), table::clean(&finding.why)))?;
     }
     if totals.without_consent > 0 {
         let count = totals.without_consent;
@@ -101,7 +101,7 @@ fn row(take: &Quality) -> Vec<String> {
     let level = |level: Option<f64>| level.map_or_else(none, |level| format!("{level:.1}"));
     let played = |text: String| if measures.notes > 0 { text } else { none() };
     vec![
-        name(take).chars().take(24).collect(),
+        table::clean(name(take)).chars().take(24).collect(),
         table::duration(take.seconds),
         measures.notes.to_string(),
         played(format!("{:.1}", measures.density)),

@@ -10,6 +10,7 @@ use clap::Args;
 use send_learn::report::{Outlook, Report, page};
 use send_learn::sequences::Plan;
 
+use super::table::count;
 use super::{DataFolder, export, quality};
 
 /// On what to report, and where to.
@@ -37,24 +38,20 @@ pub(super) fn run(options: ReportOptions) -> anyhow::Result<ExitCode> {
     let sources = export::open(&paths)?;
     let plan = Plan::new(&sources, &settings);
     let survey = quality::look(&sources)?;
+    let broken: Vec<String> = sources.broken.iter().chain(&survey.broken).map(ToString::to_string).collect();
     let report = Report::new(&sources, survey, Outlook::new(&sources, &plan, &settings));
     let mut json = serde_json::to_vec_pretty(&report).context("cannot make JSON of the report")?;
     json.push(b'\n');
     save(&options.out, &json)?;
     let mut out = io::stdout().lock();
-    writeln!(
-        out,
-        "{}: {} takes, {} sequences for an export",
-        options.out.display(),
-        report.takes.len(),
-        report.export.sequences()
-    )?;
+    let (takes, sequences) = (count(report.takes.len() as u64, "take"), count(report.export.sequences(), "sequence"));
+    writeln!(out, "{}: {takes}, {sequences} for an export", options.out.display())?;
     if let Some(html) = options.html {
         let path = html.unwrap_or_else(|| options.out.with_extension("html"));
         save(&path, page(&report).as_bytes())?;
         writeln!(out, "{}: open it in a browser", path.display())?;
     }
-    Ok(quality::name_broken(&report.broken))
+    Ok(quality::name_broken(&broken))
 }
 
 /// Writes a file whole or not at all.

@@ -2,7 +2,7 @@
 
 use send_learn::status::StreamStatus;
 
-use super::table::{columns, duration};
+use super::table::{clean, columns, duration};
 
 /// What is said where there are none.
 pub(super) const NO_STREAM: &str = "no stream is open: put Send Learn on a track, or try send-learn-send --wav SONG.wav";
@@ -62,7 +62,7 @@ fn row(stream: &StreamStatus) -> Vec<String> {
 
 /// The name, cut where it is too long; what would move the cursor is left out.
 fn short(name: &str) -> String {
-    let name: String = name.chars().filter(|character| !character.is_control()).collect();
+    let name = clean(name);
     if name.chars().count() <= NAME { name } else { name.chars().take(NAME - 1).chain(['…']).collect() }
 }
 

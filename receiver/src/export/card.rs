@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::Manifest;
+use super::{Contents, Manifest};
 use crate::sequences::Split;
+
+/// The host that `send-learn-send` names.
+const FILES: &str = "send-learn-send";
 
 /// The card of an export, `README.md` beside its files.
 pub(super) fn card(manifest: &Manifest) -> String {
@@ -26,10 +29,16 @@ fn write(out: &mut String, manifest: &Manifest) -> std::fmt::Result {
     writeln!(out, "# Music recorded with Send Learn\n")?;
     writeln!(out, "Exported as `{}` by Send Learn {}.\n", manifest.export, manifest.writer_version)?;
 
+    let silent = contents.channels.get(&0).copied().unwrap_or_default();
+    let sound = match silent {
+        0 => " of sound".to_owned(),
+        all if all == contents.total() => " of MIDI alone".to_owned(),
+        some => format!(", {some} of the sequences MIDI alone"),
+    };
     writeln!(out, "## What is in it\n")?;
     writeln!(
         out,
-        "{} sequences of {} s, {hours:.2} hours of sound (overlaps of {} s count each time), {} notes, {} MIDI events.\n",
+        "{} sequences of {} s, {hours:.2} hours{sound} (overlaps of {} s count each time), {} notes, {} MIDI events.\n",
         contents.total(),
         settings.sequence_length,
         settings.overlap,
@@ -84,10 +93,16 @@ fn write(out: &mut String, manifest: &Manifest) -> std::fmt::Result {
     writeln!(out, "## How it was made\n")?;
     writeln!(
         out,
-        "A plugin on the tracks of a DAW recorded audio, MIDI and transport, each with its sample. Windows were cut from gapless stretches, \
+        "{} audio, MIDI and transport, each with its sample. Windows were cut from gapless stretches, \
          with at least {} MIDI events. Features: {} MFCC, {} chroma, {} mel bands, frames of {} samples each {} samples, by the definitions of \
          librosa 0.11.\n",
-        settings.min_midi_events, settings.mfcc_n, settings.chroma_n, settings.n_mels, settings.n_fft, settings.hop_length
+        recorded(contents),
+        settings.min_midi_events,
+        settings.mfcc_n,
+        settings.chroma_n,
+        settings.n_mels,
+        settings.n_fft,
+        settings.hop_length
     )?;
     table(out, "Notes were aligned with the audio by", "sources", &contents.alignments)?;
     writeln!(
@@ -95,6 +110,16 @@ fn write(out: &mut String, manifest: &Manifest) -> std::fmt::Result {
         "The largest uncertainty of an alignment is {:.1} ms. `manifest.json` has all settings and the checksum of every file.",
         contents.worst_uncertainty_seconds * 1e3
     )
+}
+
+/// Who recorded, as the begin of a sentence.
+fn recorded(contents: &Contents) -> &'static str {
+    let of_files = contents.hosts.keys().filter(|host| *host == FILES).count();
+    match (of_files, contents.hosts.len() - of_files) {
+        (0, _) => "A plugin on the tracks of a DAW recorded",
+        (_, 0) => "`send-learn-send` sent files of",
+        _ => "A plugin on the tracks of a DAW recorded, and `send-learn-send` sent from files,",
+    }
 }
 
 fn table(out: &mut String, title: &str, unit: &str, counts: &BTreeMap<String, u64>) -> std::fmt::Result {
@@ -113,4 +138,20 @@ fn table(out: &mut String, title: &str, unit: &str, counts: &BTreeMap<String, u6
 /// A YAML string.
 fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace(['\n', '\r'], " "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_were_sent_are_not_called_a_daw() {
+        let of = |hosts: &[&str]| {
+            let hosts = hosts.iter().map(|host| ((*host).to_owned(), 1)).collect();
+            recorded(&Contents { hosts, ..Contents::default() })
+        };
+        assert_eq!(of(&["REAPER"]), "A plugin on the tracks of a DAW recorded");
+        assert_eq!(of(&[FILES]), "`send-learn-send` sent files of");
+        assert!(of(&["Bitwig", FILES]).contains("DAW") && of(&["Bitwig", FILES]).contains(FILES));
+    }
 }

@@ -27,7 +27,7 @@ pub struct ExportedFile {
 /// A sequence that was planned and could not be made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Skipped {
-    /// The take's file and what is wrong with it.
+    /// The take's file, by its place in the data folder, and what is wrong with it.
     pub why: String,
 }
 
@@ -56,6 +56,9 @@ pub struct Contents {
     pub licences: BTreeMap<String, u64>,
     /// Sequences under each statement of consent.
     pub consents: BTreeMap<String, u64>,
+    /// Sequences by the program that sent them: the host application, or `send-learn-send` for files.
+    #[serde(default)]
+    pub hosts: BTreeMap<String, u64>,
     /// Sequences of each track.
     pub tracks: BTreeMap<String, u64>,
     /// Sequences by how their notes were aligned.
@@ -88,6 +91,7 @@ impl Contents {
         more(&mut self.contributors, about.contributor.clone());
         more(&mut self.licences, about.licence.clone());
         more(&mut self.consents, about.consent.clone());
+        more(&mut self.hosts, about.host.clone());
         more(&mut self.tracks, about.name.clone());
         for source in &about.note_sources {
             more(&mut self.alignments, source.alignment.clone());
@@ -118,6 +122,7 @@ impl Contents {
         sum(&mut self.contributors, &other.contributors);
         sum(&mut self.licences, &other.licences);
         sum(&mut self.consents, &other.consents);
+        sum(&mut self.hosts, &other.hosts);
         sum(&mut self.tracks, &other.tracks);
         sum(&mut self.alignments, &other.alignments);
         self.worst_uncertainty_seconds = self.worst_uncertainty_seconds.max(other.worst_uncertainty_seconds);
@@ -155,7 +160,7 @@ pub struct Manifest {
     pub repeated_takes: u64,
     /// Windows that were left out, by reason.
     pub left_out: BTreeMap<Reason, u64>,
-    /// Recordings that could not be read, and why.
+    /// Recordings that could not be read, by their place in the data folder, and why.
     pub broken: Vec<String>,
     /// All files but this one.
     pub files: Vec<ExportedFile>,

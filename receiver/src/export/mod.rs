@@ -49,6 +49,14 @@ pub enum ExportError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// The folder for the export cannot be made.
+    #[error("cannot make the folder {out}: {source}. Choose another with --out.", out = out.display())]
+    Folder {
+        /// The folder.
+        out: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
     /// A library that makes a format refused.
     #[error("cannot write {path}: {why}. What was finished is kept: run the same command again to go on.", path = path.display())]
     Encode {
@@ -96,6 +104,9 @@ fn nothing(left_out: &[(Reason, u64)]) -> String {
     }
     if left_out.iter().any(|(reason, _)| *reason == Reason::Consent) {
         words.push("if these recordings are your own, say --own".to_owned());
+    }
+    if left_out.iter().any(|(reason, _)| *reason == Reason::ShortTake) {
+        words.push("--sequence-length takes fewer seconds".to_owned());
     }
     format!(" ({})", words.join("; "))
 }

@@ -15,10 +15,17 @@ use super::{ExportError, Format, Shard, ShardPlan, card, write_error};
 use crate::digest::hexadecimal;
 use crate::journal::sync_folder;
 use crate::sequences::{Plan, PrepareError, Settings, Workshop};
-use crate::source::Sources;
+use crate::source::{Sources, told_within_data};
+use crate::store::StoreError;
 
 /// The folder within an export for what is unfinished; it goes when the manifest has come.
 const UNFINISHED: &str = ".unfinished";
+
+/// The file in [`UNFINISHED`] that says of which plan it is.
+const STAMP: &str = "plan";
+
+/// The dataset card.
+const CARD: &str = "README.md";
 
 /// What to export, and where to.
 #[derive(Debug)]
@@ -56,7 +63,7 @@ pub(super) fn run<F: Format>(format: &F, request: &Request<'_>, progress: &dyn F
         return Err(ExportError::Nothing { left_out: plan.left_out.iter().map(|(reason, count)| (*reason, *count)).collect() });
     }
     let digest = plan_digest(F::NAME, request);
-    if let Some(manifest) = finished(out, &digest)? {
+    if let Some(manifest) = finished(format, request, &digest)? {
         progress(plan.sequences.len() as u64);
         return Ok(manifest);
     }
@@ -79,7 +86,35 @@ pub(super) fn run<F: Format>(format: &F, request: &Request<'_>, progress: &dyn F
         contents.add(&done.contents);
         files.extend(done.files);
     }
-    let mut manifest = Manifest {
+    conclude(format, request, digest, contents, files)
+}
+
+/// Writes what stands beside the files of an export that are done, and the manifest last.
+fn conclude<F: Format>(
+    format: &F,
+    request: &Request<'_>,
+    digest: String,
+    contents: Contents,
+    files: Vec<ExportedFile>,
+) -> Result<Manifest, ExportError> {
+    let Request { settings, out, .. } = request;
+    let mut manifest = manifest_of::<F>(request, digest, contents, files);
+    for (name, bytes) in
+        format.companions(settings, request.audio).into_iter().chain([(CARD.to_owned(), card::card(&manifest).into_bytes())])
+    {
+        let path = out.join(&name);
+        fs::write(&path, bytes).map_err(write_error(&path))?;
+        manifest.files.extend(describe(&path, &name).map_err(write_error(&path))?);
+    }
+    save(&out.join(MANIFEST), &manifest)?;
+    let unfinished = out.join(UNFINISHED);
+    remove(&unfinished).map_err(write_error(&unfinished))?;
+    Ok(manifest)
+}
+
+fn manifest_of<F: Format>(request: &Request<'_>, digest: String, contents: Contents, files: Vec<ExportedFile>) -> Manifest {
+    let Request { plan, settings, .. } = request;
+    Manifest {
         format: "send-learn-dataset".to_owned(),
         version: 1,
         export: F::NAME.to_owned(),
@@ -91,19 +126,9 @@ pub(super) fn run<F: Format>(format: &F, request: &Request<'_>, progress: &dyn F
         performances: plan.performances.clone(),
         repeated_takes: plan.repeats.len() as u64,
         left_out: plan.left_out.clone(),
-        broken: request.sources.broken.iter().chain(&plan.broken).map(ToString::to_string).collect(),
+        broken: request.sources.broken.iter().chain(&plan.broken).map(StoreError::within_data).collect(),
         files,
-    };
-    for (name, bytes) in
-        format.companions(settings, request.audio).into_iter().chain([("README.md".to_owned(), card::card(&manifest).into_bytes())])
-    {
-        let path = out.join(&name);
-        fs::write(&path, bytes).map_err(write_error(&path))?;
-        manifest.files.extend(describe(&path, &name).map_err(write_error(&path))?);
     }
-    save(&out.join(MANIFEST), &manifest)?;
-    fs::remove_dir_all(&unfinished).map_err(write_error(&unfinished))?;
-    Ok(manifest)
 }
 
 /// One file: sequences are made on all cores and written in order.
@@ -151,7 +176,7 @@ fn fill<F: Format>(
     let mut contents = Contents::default();
     let mut shard = format.shard(plan)?;
     let make = |item: usize| {
-        let sequence = workshop.prepare(job.sequences[item]).map_err(|error: PrepareError| error.to_string())?;
+        let sequence = workshop.prepare(job.sequences[item]).map_err(|error| told(&error))?;
         let item = format.encode(&sequence, plan).map_err(|error| format!("{}: {error}", sequence.about.id))?;
         Ok::<_, String>((sequence.about, item))
     };
@@ -170,37 +195,72 @@ fn fill<F: Format>(
     Ok(contents)
 }
 
-/// The manifest of an export that is complete; none where there is still something to do.
-fn finished(out: &Path, digest: &str) -> Result<Option<Manifest>, ExportError> {
-    let path = out.join(MANIFEST);
-    match fs::read(&path) {
-        Err(_) => Ok(None),
-        Ok(bytes) => match serde_json::from_slice::<Manifest>(&bytes) {
-            Ok(manifest) if manifest.plan == digest => Ok(Some(manifest)),
-            _ => Err(ExportError::Occupied { out: out.to_owned() }),
-        },
+/// Why a sequence cannot be made, in words for others.
+fn told(error: &PrepareError) -> String {
+    match error {
+        PrepareError::Store(error) => error.within_data(),
+        PrepareError::Features { path, .. } => told_within_data(&error.to_string(), path),
     }
+}
+
+/// The manifest of an export that is complete; none where there is still something to do. What its sequences are made of has not
+/// changed; what was left out and what is broken may have: card and manifest are written again.
+fn finished<F: Format>(format: &F, request: &Request<'_>, digest: &str) -> Result<Option<Manifest>, ExportError> {
+    let out = request.out;
+    let path = out.join(MANIFEST);
+    let Ok(bytes) = fs::read(&path) else { return Ok(None) };
+    let manifest = match serde_json::from_slice::<Manifest>(&bytes) {
+        Ok(manifest) if manifest.plan == digest => manifest,
+        _ => return Err(ExportError::Occupied { out: out.to_owned() }),
+    };
+    let is_whole = manifest.files.iter().all(|file| is_there(file, out));
+    if is_whole && manifest == manifest_of::<F>(request, manifest.plan.clone(), manifest.contents.clone(), manifest.files.clone()) {
+        // A kill right after the manifest leaves the folder behind.
+        let unfinished = out.join(UNFINISHED);
+        remove(&unfinished).map_err(write_error(&unfinished))?;
+        return Ok(Some(manifest));
+    }
+    let companions = format.companions(request.settings, request.audio);
+    let is_companion = |file: &ExportedFile| file.name == CARD || companions.iter().any(|(name, _)| *name == file.name);
+    let files: Vec<ExportedFile> = manifest.files.into_iter().filter(|file| !is_companion(file)).collect();
+    if files.iter().all(|file| is_there(file, out)) {
+        return conclude(format, request, manifest.plan, manifest.contents, files).map(Some);
+    }
+    // Files are gone or others: it is an unfinished export again.
+    begin(out, digest)?;
+    fs::remove_file(&path).map_err(write_error(&path))?;
+    Ok(None)
 }
 
 /// Makes the folder, or takes up the one that an interrupted export of the same plan left.
 fn claim(out: &Path, digest: &str) -> Result<PathBuf, ExportError> {
-    let unfinished = out.join(UNFINISHED);
-    let stamp = unfinished.join("plan");
+    let stamp = out.join(UNFINISHED).join(STAMP);
     let empty = fs::read_dir(out).map_or(true, |mut items| items.next().is_none());
     if empty {
-        fs::create_dir_all(&unfinished).map_err(write_error(&unfinished))?;
-        fs::write(&stamp, digest).map_err(write_error(&stamp))?;
-    } else if fs::read_to_string(&stamp).is_ok_and(|there| there != digest) || !stamp.exists() {
+        begin(out, digest)?;
+    } else if !fs::read_to_string(&stamp).is_ok_and(|there| there == digest) {
         return Err(ExportError::Occupied { out: out.to_owned() });
     }
-    Ok(unfinished)
+    Ok(out.join(UNFINISHED))
+}
+
+/// Makes the folder for what is unfinished, with the plan that it is of.
+fn begin(out: &Path, digest: &str) -> Result<(), ExportError> {
+    let unfinished = out.join(UNFINISHED);
+    fs::create_dir_all(&unfinished).map_err(|source| ExportError::Folder { out: out.to_owned(), source })?;
+    let stamp = unfinished.join(STAMP);
+    fs::write(&stamp, digest).map_err(write_error(&stamp))
 }
 
 /// What an interrupted export finished, if all its files are as they were.
 fn earlier(record: &Path, out: &Path) -> Option<Done> {
     let done: Done = serde_json::from_slice(&fs::read(record).ok()?).ok()?;
-    let is_there = |file: &ExportedFile| fs::metadata(out.join(&file.name)).is_ok_and(|found| found.len() == file.bytes);
-    done.files.iter().all(is_there).then_some(done)
+    done.files.iter().all(|file| is_there(file, out)).then_some(done)
+}
+
+/// Whether a file is there, as long as it was.
+fn is_there(file: &ExportedFile, out: &Path) -> bool {
+    fs::metadata(out.join(&file.name)).is_ok_and(|found| found.len() == file.bytes)
 }
 
 /// Writes JSON whole or not at all.

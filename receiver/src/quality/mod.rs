@@ -67,6 +67,8 @@ pub struct Quality {
     pub sound: Option<Sound>,
     /// What was played.
     pub playing: Playing,
+    /// Seconds of it that are private: marked so, or not sent for it.
+    pub private_seconds: f64,
     /// How it came, and what is missing.
     pub delivery: Delivery,
     /// Onsets heard beside notes played; none where either is missing.

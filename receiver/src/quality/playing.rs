@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::music::{self, Measures, Music, Note, Tempo};
+use crate::sequences::Withheld;
 
 /// Length of the stretches whose density is counted, in seconds.
 const STRETCH: f64 = 10.0;
@@ -12,7 +13,8 @@ const STRETCH: f64 = 10.0;
 /// Length of the excerpt that is kept for pictures, in seconds.
 const EXCERPT: f64 = 16.0;
 
-/// What was played.
+/// What was played. Counts and measures are those of the whole take; what says which notes and which tempo is told only of what
+/// is not withheld.
 #[derive(Clone, Debug, Serialize)]
 pub struct Playing {
     /// MIDI messages.
@@ -61,43 +63,46 @@ pub struct Excerpt {
 
 impl Playing {
     /// Measures the music of a take of `frames` samples.
-    pub(super) fn of(music: &Music, frames: u64, sample_rate: f64) -> Self {
+    pub(super) fn of(music: &Music, withheld: &Withheld, frames: u64, sample_rate: f64) -> Self {
+        let notes: Vec<Note> = music.notes.iter().filter(|note| !withheld.holds(note.onset)).copied().collect();
         let mut playing = Self {
             midi_events: music.events.len() as u64,
             measures: Measures::of(music, frames, sample_rate),
-            key: music::key(&music.notes).map(|key| key.to_string()),
+            key: music::key(&notes).map(|key| key.to_string()),
             tempo: None,
             tempo_seconds: BTreeMap::new(),
-            density_stretches: density(&music.notes, frames, sample_rate),
+            density_stretches: density(&notes, withheld, frames, sample_rate),
             pitches: vec![0; 128],
             velocities: vec![0; 128],
-            excerpt: excerpt(&music.notes, frames, sample_rate),
+            excerpt: excerpt(&notes, frames, sample_rate),
         };
-        for note in &music.notes {
+        for note in &notes {
             playing.pitches[usize::from(note.pitch.min(127))] += 1;
             playing.velocities[usize::from(note.velocity.min(127))] += 1;
         }
-        for (tempo, seconds) in spans(&music.tempos, frames, sample_rate) {
+        let open = withheld.open_in(&(0..frames));
+        for (tempo, seconds) in spans(&music.tempos, withheld, frames, sample_rate) {
             *playing.tempo_seconds.entry(tempo.round() as u32).or_default() += seconds;
             let range = playing.tempo.get_or_insert(TempoRange { slowest: tempo, fastest: tempo, mean: 0.0 });
             range.slowest = range.slowest.min(tempo);
             range.fastest = range.fastest.max(tempo);
-            range.mean += tempo * seconds * sample_rate / frames as f64;
+            range.mean += tempo * seconds * sample_rate / open as f64;
         }
         playing
     }
 }
 
-/// Each tempo and how long it held.
-fn spans(tempos: &[Tempo], frames: u64, sample_rate: f64) -> impl Iterator<Item = (f64, f64)> {
+/// Each tempo and how long it held, where nothing is withheld.
+fn spans(tempos: &[Tempo], withheld: &Withheld, frames: u64, sample_rate: f64) -> impl Iterator<Item = (f64, f64)> {
     let ends = tempos.iter().skip(1).map(|tempo| tempo.sample).chain([frames]);
     let spans =
-        tempos.iter().zip(ends).map(move |(tempo, end)| (tempo.tempo, end.saturating_sub(tempo.sample) as f64 / sample_rate));
+        tempos.iter().zip(ends).map(move |(tempo, end)| (tempo.tempo, withheld.open_in(&(tempo.sample..end)) as f64 / sample_rate));
     spans.filter(|(_, seconds)| *seconds > 0.0)
 }
 
-/// Stretches by their density; what is left at the end counts when it is half a stretch at least, or all there is.
-fn density(notes: &[Note], frames: u64, sample_rate: f64) -> BTreeMap<u32, u64> {
+/// Stretches by their density, those left aside of which anything is withheld; what is left at the end counts when it is half a
+/// stretch at least, or all there is.
+fn density(notes: &[Note], withheld: &Withheld, frames: u64, sample_rate: f64) -> BTreeMap<u32, u64> {
     let length = (STRETCH * sample_rate).max(1.0);
     let stretches = ((frames as f64 / length).round() as u64).max(u64::from(frames > 0));
     let mut busy: BTreeMap<u64, u64> = BTreeMap::new();
@@ -105,13 +110,17 @@ fn density(notes: &[Note], frames: u64, sample_rate: f64) -> BTreeMap<u32, u64> 
         *busy.entry((note.onset as f64 / length) as u64).or_default() += 1;
     }
     let mut density = BTreeMap::new();
-    let mut quiet = stretches;
-    for (_, &notes) in busy.range(..stretches) {
-        *density.entry((notes as f64 / STRETCH).round() as u32).or_default() += 1;
-        quiet -= 1;
-    }
-    if quiet > 0 {
-        *density.entry(0).or_default() += quiet;
+    for open in withheld.others(frames) {
+        let first = (open.start as f64 / length).ceil() as u64;
+        let end = if open.end == frames { stretches } else { stretches.min((open.end as f64 / length) as u64) };
+        let mut quiet = end.saturating_sub(first);
+        for (_, &notes) in busy.range(first..end.max(first)) {
+            *density.entry((notes as f64 / STRETCH).round() as u32).or_default() += 1;
+            quiet -= 1;
+        }
+        if quiet > 0 {
+            *density.entry(0).or_default() += quiet;
+        }
     }
     density
 }
@@ -163,7 +172,7 @@ mod tests {
     #[test]
     fn tempo_is_weighed_by_time() {
         let tempos = vec![Tempo { sample: 0, tempo: 60.0 }, Tempo { sample: 30_000, tempo: 120.4 }];
-        let playing = Playing::of(&Music { tempos, ..Music::default() }, 40_000, RATE);
+        let playing = Playing::of(&Music { tempos, ..Music::default() }, &Withheld::default(), 40_000, RATE);
         let range = playing.tempo.expect("a tempo");
         assert_eq!((range.slowest, range.fastest), (60.0, 120.4));
         assert!((range.mean - 75.1).abs() < 1e-9);
@@ -174,9 +183,9 @@ mod tests {
     fn density_counts_stretches_with_rests_too() {
         // 20 notes in the first 10 s, 1 in the third, 4 s at the end that do not count.
         let notes: Vec<Note> = (0..20).map(|index| note(index * 100, 60)).chain([note(25_000, 60), note(33_000, 60)]).collect();
-        assert_eq!(density(&notes, 34_000, RATE), BTreeMap::from([(2, 1), (0, 2)]));
-        assert_eq!(density(&notes[..5], 3_000, RATE), BTreeMap::from([(1, 1)]));
-        assert_eq!(density(&[], 0, RATE), BTreeMap::new());
+        assert_eq!(density(&notes, &Withheld::default(), 34_000, RATE), BTreeMap::from([(2, 1), (0, 2)]));
+        assert_eq!(density(&notes[..5], &Withheld::default(), 3_000, RATE), BTreeMap::from([(1, 1)]));
+        assert_eq!(density(&[], &Withheld::default(), 0, RATE), BTreeMap::new());
     }
 
     #[test]
@@ -193,7 +202,7 @@ mod tests {
 
     #[test]
     fn nothing_played_is_nothing_measured() {
-        let playing = Playing::of(&Music::default(), 0, RATE);
+        let playing = Playing::of(&Music::default(), &Withheld::default(), 0, RATE);
         assert_eq!((playing.measures.notes, playing.tempo, playing.excerpt), (0, None, None));
         assert!(playing.key.is_none());
     }

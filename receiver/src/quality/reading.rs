@@ -11,6 +11,7 @@ use super::playing::Playing;
 use super::sound::{Meter, Sound};
 use crate::features::mix_down;
 use crate::music::Score;
+use crate::sequences::Withheld;
 use crate::source::Source;
 use crate::store::StoreError;
 use crate::store::layout::{AUDIO_CHUNK, BlockRow, GapRow, TransportRow};
@@ -24,6 +25,8 @@ pub(super) struct Reading {
     pub(super) sound: Option<Sound>,
     pub(super) playing: Playing,
     pub(super) delivery: Delivery,
+    /// Seconds that are private.
+    pub(super) private_seconds: f64,
     /// Stretches without a gap, in order.
     pub(super) stretches: Vec<Range<u64>>,
     /// Positions of the onsets that were found in the audio, in order.
@@ -50,9 +53,11 @@ impl Reading {
         let (midi, sysex) = source.midi()?;
         let score = Score::new(&midi, &sysex, &source.table::<TransportRow>()?, &breaks(&gaps), source.end(), rate);
         let music = score.whole();
-        let playing = Playing::of(music, source.end(), rate);
+        let withheld = Withheld::read(source)?;
+        let private = withheld.private().iter().map(|range| range.end - range.start).sum::<u64>();
+        let playing = Playing::of(music, &withheld, source.end(), rate);
         let played = music.notes.iter().map(|note| note.onset).collect();
-        Ok(Self { sound, playing, delivery, stretches, heard, played })
+        Ok(Self { sound, playing, delivery, private_seconds: private as f64 / rate, stretches, heard, played })
     }
 }
 

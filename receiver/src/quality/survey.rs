@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::{io, thread};
@@ -10,7 +9,7 @@ use std::{io, thread};
 use super::reading::Reading;
 use super::{Agreement, Quality, verdict};
 use crate::sequences::{Plan, Settings};
-use crate::source::{Source, Sources};
+use crate::source::{Source, Sources, within_data};
 use crate::store::StoreError;
 
 /// How good some takes are.
@@ -127,16 +126,11 @@ fn quality(source: &Source, reading: &Reading, agreement: Option<Agreement>, ori
         findings: Vec::new(),
         sound: reading.sound.clone(),
         playing: reading.playing.clone(),
+        private_seconds: reading.private_seconds,
         delivery: reading.delivery.clone(),
         agreement,
         repeats: original.map(|original| original.summary.take_id.clone()),
     };
     verdict::judge(&mut quality, original.map(|original| &original.summary));
     quality
-}
-
-/// A file as its last three names: day, take, part.
-fn within_data(path: &Path) -> String {
-    let names: Vec<_> = path.iter().collect();
-    names[names.len().saturating_sub(3)..].iter().collect::<PathBuf>().to_string_lossy().into_owned()
 }

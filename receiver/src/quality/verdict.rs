@@ -136,6 +136,10 @@ impl Findings {
 
     fn content(&mut self, quality: &Quality) {
         use Grade::{Bad, Look};
+        self.note(quality.private_seconds > 0.0, Look, "private", || {
+            let seconds = quality.private_seconds.round().max(1.0) as u64;
+            format!("private: {}:{:02}; no export takes that, and no picture shows it", seconds / 60, seconds % 60)
+        });
         self.note(quality.channels == 0 && quality.playing.measures.notes == 0, Bad, "notes", || {
             "there is neither audio nor a note in it".to_owned()
         });

@@ -15,7 +15,8 @@ use serde::Serialize;
 
 use crate::quality::{Quality, Survey, Totals};
 use crate::sequences::{Plan, Reason, Settings, Split};
-use crate::source::Sources;
+use crate::source::{Sources, within_data};
+use crate::store::StoreError;
 
 pub use page::page;
 
@@ -34,7 +35,7 @@ pub struct Report {
     pub export: Outlook,
     /// Every take that can be read, in order of their begin.
     pub takes: Vec<Quality>,
-    /// What cannot be read, and why.
+    /// What cannot be read, by its place in the data folder, and why.
     pub broken: Vec<String>,
     /// Files that are still being written, or were left so by a receiver that was killed; nothing of them is in the report.
     pub unfinished: Vec<String>,
@@ -96,8 +97,8 @@ impl Report {
             writer_version: env!("CARGO_PKG_VERSION"),
             totals: Totals::of(&survey.takes),
             export,
-            broken: broken.map(ToString::to_string).collect(),
-            unfinished: sources.unfinished.iter().map(|path| path.display().to_string()).collect(),
+            broken: broken.map(StoreError::within_data).collect(),
+            unfinished: sources.unfinished.iter().map(|path| within_data(path)).collect(),
             takes: survey.takes,
         }
     }

@@ -1,4 +1,4 @@
-//! When what was recorded: a band for each session, a bar for each take.
+//! When what was recorded: a band for each sitting, a bar for each take.
 
 use maud::{Markup, html};
 
@@ -6,11 +6,11 @@ use super::picture::{Frame, WIDTH, head, label, line, rectangle};
 use super::words::{clock, count, length, name_of};
 use crate::quality::Quality;
 
-/// Takes that begin within this of the end of the ones before are one session, in seconds.
+/// Takes that begin within this of the end of the ones before are one sitting, in seconds.
 const PAUSE: f64 = 30.0 * 60.0;
 
-/// The most sessions and the most lanes that are drawn.
-const SESSIONS: usize = 8;
+/// The most sittings and the most lanes that are drawn.
+const SITTINGS: usize = 8;
 const LANES: usize = 12;
 
 /// Height of a lane and of what stands above the lanes.
@@ -19,7 +19,7 @@ const HEAD: f64 = 28.0;
 const AXIS: f64 = 26.0;
 
 /// Takes of one sitting.
-struct Session<'a> {
+struct Sitting<'a> {
     /// Seconds since 1970.
     begin: f64,
     end: f64,
@@ -29,10 +29,10 @@ struct Session<'a> {
     lanes: Vec<f64>,
 }
 
-/// The newest sessions, the newest first; none without takes.
+/// The newest sittings, the newest first; none without takes.
 pub(super) fn timeline(takes: &[Quality]) -> Option<Markup> {
-    let all = sessions(takes);
-    let shown = &all[all.len().saturating_sub(SESSIONS)..];
+    let all = sittings(takes);
+    let shown = &all[all.len().saturating_sub(SITTINGS)..];
     let more = match all.len() - shown.len() {
         0 => String::new(),
         older => format!(" {older} older ones are not shown."),
@@ -41,15 +41,15 @@ pub(super) fn timeline(takes: &[Quality]) -> Option<Markup> {
     let description = format!(
         "{} in {}, {} in all. Blue takes are good, striped ones deserve a look, crossed ones are bad; notches are gaps.{more}",
         count(takes.len() as u64, "take"),
-        count(all.len() as u64, "session"),
+        count(all.len() as u64, "sitting"),
         length(seconds)
     );
     let (mut y, mut bands) = (0.0, Vec::new());
-    for session in shown.iter().rev() {
-        bands.push((y, session));
-        y += session.height();
+    for sitting in shown.iter().rev() {
+        bands.push((y, sitting));
+        y += sitting.height();
     }
-    let content = html! { @for (y, session) in &bands { (session.draw(*y)) } };
+    let content = html! { @for (y, sitting) in &bands { (sitting.draw(*y)) } };
     let table = html! {
         table {
             (head(&["began (UTC)", "take", "length", "verdict"]))
@@ -61,11 +61,11 @@ pub(super) fn timeline(takes: &[Quality]) -> Option<Markup> {
             } }
         }
     };
-    let frame = Frame { id: "timeline", title: "Sessions", description: &description, height: y };
+    let frame = Frame { id: "timeline", title: "Sittings", description: &description, height: y };
     (!takes.is_empty()).then(|| frame.figure(&content, Some(table)))
 }
 
-impl Session<'_> {
+impl Sitting<'_> {
     fn height(&self) -> f64 {
         HEAD + self.lanes.len().min(LANES) as f64 * LANE + AXIS
     }
@@ -97,26 +97,26 @@ impl Session<'_> {
     }
 }
 
-/// Takes in order of their begin, as sessions.
-fn sessions(takes: &[Quality]) -> Vec<Session<'_>> {
+/// Takes in order of their begin, as sittings.
+fn sittings(takes: &[Quality]) -> Vec<Sitting<'_>> {
     let mut ordered: Vec<&Quality> = takes.iter().collect();
     ordered.sort_by_key(|take| take.started_unix_nanos);
-    let mut sessions: Vec<Session<'_>> = Vec::new();
+    let mut sittings: Vec<Sitting<'_>> = Vec::new();
     for take in ordered {
         let begin = begin_of(take);
-        if sessions.last().is_none_or(|session| begin > session.end + PAUSE) {
-            sessions.push(Session { begin, end: begin, takes: Vec::new(), lanes: Vec::new() });
+        if sittings.last().is_none_or(|sitting| begin > sitting.end + PAUSE) {
+            sittings.push(Sitting { begin, end: begin, takes: Vec::new(), lanes: Vec::new() });
         }
-        if let Some(session) = sessions.last_mut() {
+        if let Some(sitting) = sittings.last_mut() {
             let end = begin + take.seconds;
-            session.end = session.end.max(end);
-            let lane = session.lanes.iter().position(|&free| free <= begin).unwrap_or(session.lanes.len());
-            session.lanes.resize(session.lanes.len().max(lane + 1), 0.0);
-            session.lanes[lane] = end;
-            session.takes.push((lane, take));
+            sitting.end = sitting.end.max(end);
+            let lane = sitting.lanes.iter().position(|&free| free <= begin).unwrap_or(sitting.lanes.len());
+            sitting.lanes.resize(sitting.lanes.len().max(lane + 1), 0.0);
+            sitting.lanes[lane] = end;
+            sitting.takes.push((lane, take));
         }
     }
-    sessions
+    sittings
 }
 
 fn begin_of(take: &Quality) -> f64 {

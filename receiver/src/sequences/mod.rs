@@ -13,11 +13,13 @@ mod plan;
 mod prepare;
 mod profile;
 mod settings;
+mod withheld;
 
 pub use about::{About, NoteSource, Split};
 pub use plan::{Plan, Planned, Reason};
 pub use prepare::{PrepareError, Workshop};
 pub use settings::{Settings, SettingsError};
+pub use withheld::Withheld;
 
 use crate::features::Features;
 use crate::music::Music;

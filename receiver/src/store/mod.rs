@@ -12,6 +12,8 @@ pub use writer::PartWriter;
 use std::io;
 use std::path::PathBuf;
 
+use crate::source::told_within_data;
+
 /// Why a recording cannot be written or read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -40,6 +42,14 @@ pub enum StoreError {
         /// What is wrong.
         why: String,
     },
+}
+
+impl StoreError {
+    /// In words for others: as its text, but with the file's place in the data folder instead of the whole path.
+    pub fn within_data(&self) -> String {
+        let (Self::Hdf5 { path, .. } | Self::Io { path, .. } | Self::Foreign { path, .. }) = self;
+        told_within_data(&self.to_string(), path)
+    }
 }
 
 /// How files are opened and created: readable by every HDF5 there is (libver earliest), and without HDF5's own file locks, so
