@@ -12,7 +12,7 @@ use super::{About, NoteSource, Sequence, Settings};
 use crate::digest::hexadecimal;
 use crate::features::{self, Features, extract, mix_down};
 use crate::music::{self, Measures, Music, Score};
-use crate::source::{Source, Sources};
+use crate::source::{Source, Sources, within_data};
 use crate::store::StoreError;
 use crate::store::layout::TransportRow;
 
@@ -179,13 +179,6 @@ fn about(source: &Source, planned: &Planned, audio: &[f32], music: &Music, note_
         audio_sha256: if audio.is_empty() { String::new() } else { digest(audio) },
         note_sources,
     }
-}
-
-/// A file as its last three names: day, take, part. Nothing of the machine that it lies on.
-fn within_data(path: &Path) -> String {
-    let names: Vec<_> = path.iter().collect();
-    let tail: PathBuf = names[names.len().saturating_sub(3)..].iter().collect();
-    tail.to_string_lossy().into_owned()
 }
 
 /// The mean over the window's time.
