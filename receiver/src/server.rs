@@ -1,5 +1,6 @@
 //! The network loop: one thread that owns the sockets, the protocol's state machine and the tap. It never waits for a disk.
 
+mod remote;
 mod status;
 
 use std::collections::HashMap;
@@ -7,7 +8,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -25,8 +25,10 @@ use crate::health::Meter;
 use crate::queue::Queue;
 use crate::recorder::{self, Command, Report};
 use crate::socket::{self, Datagrams, SocketError};
-use crate::status::{Board, Status};
+use crate::status::Board;
 use crate::tap::Tap;
+
+pub use remote::{Remote, Stop};
 
 const DATAGRAMS: Token = Token(0);
 const LISTENER: Token = Token(1);
@@ -132,57 +134,6 @@ struct Stream {
     unkept: Vec<SourceNumber>,
 }
 
-/// Stops a running [`Server`], from any thread.
-#[derive(Clone)]
-pub struct Stop {
-    asked: Arc<AtomicBool>,
-    waker: Arc<Waker>,
-}
-
-impl Stop {
-    /// Whether that was asked for.
-    pub fn is_asked(&self) -> bool {
-        self.asked.load(Ordering::Acquire)
-    }
-
-    /// Asks the server to close all recordings and return.
-    pub fn stop(&self) {
-        self.asked.store(true, Ordering::Release);
-        // Cannot fail while the poll lives, and nobody needs to be woken when it does not.
-        let _ = self.waker.wake();
-    }
-}
-
-/// Asks a running [`Server`] and tells it what to do, from any thread.
-#[derive(Clone)]
-pub struct Remote {
-    board: Board,
-    commands: Queue<Command>,
-    stop: Stop,
-}
-
-impl Remote {
-    /// What it is doing: at most half a second old.
-    pub fn status(&self) -> Arc<Status> {
-        self.board.latest()
-    }
-
-    /// Closes the files of all takes that are open; they go on in others.
-    pub fn rotate(&self) {
-        self.commands.push(Command::Rotate);
-    }
-
-    /// As [`Stop::stop`].
-    pub fn stop(&self) {
-        self.stop.stop();
-    }
-
-    /// As [`Stop::is_asked`].
-    pub fn is_stopping(&self) -> bool {
-        self.stop.is_asked()
-    }
-}
-
 impl Server {
     /// Locks the data folder, listens, and takes over what an earlier life left.
     ///
@@ -234,7 +185,7 @@ impl Server {
             log_status: config.log_status,
             board: Board::default(),
             data: config.data.clone(),
-            stop: Stop { asked: Arc::new(AtomicBool::new(false)), waker },
+            stop: Stop::new(waker),
             _folder: folder,
         })
     }
@@ -246,7 +197,7 @@ impl Server {
 
     /// A handle to ask it with, and to tell it what to do, from any thread.
     pub fn remote(&self) -> Remote {
-        Remote { board: self.board.clone(), commands: self.commands.clone(), stop: self.stop.clone() }
+        Remote::new(self.board.clone(), self.commands.clone(), self.stop.clone())
     }
 
     /// A handle to stop it with.
