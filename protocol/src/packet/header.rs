@@ -73,6 +73,8 @@ pub const FLAG_BACKFILL: u8 = 0x02;
 #[repr(C)]
 pub struct Header {
     magic: [u8; 4],
+    /// CRC-32 (IEEE 802.3) of all that follows, header and payload.
+    crc: U32,
     version: u8,
     kind: u8,
     flags: u8,
@@ -87,12 +89,13 @@ pub struct Header {
     /// Parities in the group. Planned in a source datagram, final in a parity datagram.
     parities: u8,
     payload_len: U16,
-    /// CRC-32 (IEEE 802.3) of header and payload, this field counted as zero.
-    crc: U32,
     sent_micros: U32,
 }
 
 const _: () = assert!(size_of::<Header>() == 40);
+
+/// The checksum covers a datagram from here on in one piece: what stands before is the magic and the checksum itself.
+const CHECKED_FROM: usize = 8;
 
 /// The group number of datagrams that belong to no group.
 pub const NO_GROUP: u32 = u32::MAX;
@@ -142,8 +145,9 @@ impl Head {
 pub fn write(out: &mut Vec<u8>, head: Head, payload: &[u8]) {
     assert!(payload.len() <= MAX_PAYLOAD, "payload of {} bytes", payload.len());
     let shard = head.shard.unwrap_or(Shard { group: NO_GROUP, index: 0, sources: 0, parities: 0 });
-    let mut header = Header {
+    let header = Header {
         magic: MAGIC,
+        crc: 0.into(),
         version: VERSION,
         kind: head.kind as u8,
         flags: head.flags,
@@ -154,13 +158,13 @@ pub fn write(out: &mut Vec<u8>, head: Head, payload: &[u8]) {
         sources: shard.sources,
         parities: shard.parities,
         payload_len: (payload.len() as u16).into(),
-        crc: 0.into(),
         sent_micros: head.sent_micros.into(),
     };
-    header.crc = checksum(&header, payload).into();
     out.clear();
     out.extend_from_slice(bytemuck::bytes_of(&header));
     out.extend_from_slice(payload);
+    let crc = U32::from(crc32fast::hash(&out[CHECKED_FROM..]));
+    out[MAGIC.len()..CHECKED_FROM].copy_from_slice(bytemuck::bytes_of(&crc));
 }
 
 /// Reads one datagram in place: the checked header and the payload.
@@ -178,7 +182,7 @@ pub fn read(datagram: &[u8]) -> Result<(Head, &[u8]), PacketError> {
     if payload.len() != usize::from(header.payload_len.value()) || payload.len() > MAX_PAYLOAD {
         return Err(PacketError::Length { stated: header.payload_len.value(), actual: payload.len() });
     }
-    if checksum(&Header { crc: 0.into(), ..*header }, payload) != header.crc.value() {
+    if crc32fast::hash(&datagram[CHECKED_FROM..]) != header.crc.value() {
         return Err(PacketError::Checksum);
     }
     let kind = Kind::from_wire(header.kind).ok_or(PacketError::Kind { kind: header.kind })?;
@@ -197,13 +201,6 @@ pub fn read(datagram: &[u8]) -> Result<(Head, &[u8]), PacketError> {
         sent_micros: header.sent_micros.value(),
     };
     Ok((head, payload))
-}
-
-fn checksum(header: &Header, payload: &[u8]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(bytemuck::bytes_of(header));
-    hasher.update(payload);
-    hasher.finalize()
 }
 
 #[cfg(test)]
