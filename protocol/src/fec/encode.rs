@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{MAX_PARITIES, MAX_SOURCES, code, shard_of};
+use super::{MAX_PARITIES, MAX_SOURCES, code, write_shard};
 use crate::packet::Shard;
 use crate::packet::header::NO_GROUP;
 
@@ -32,6 +32,9 @@ impl Plan {
     }
 }
 
+/// The most shards that are kept for use again: a group's, 19 kB.
+const SPARE: usize = MAX_SOURCES as usize;
+
 /// A parity shard, ready to be sent.
 #[derive(Clone, Debug)]
 pub struct Parity {
@@ -46,6 +49,8 @@ struct Group {
     number: u32,
     plan: Plan,
     shards: Vec<Vec<u8>>,
+    /// Of the longest shard, in bytes.
+    len: usize,
 }
 
 /// Fills groups and makes parities.
@@ -55,12 +60,14 @@ pub struct Encoder {
     open: VecDeque<Group>,
     next_group: u32,
     parities: VecDeque<Parity>,
+    /// Shards of closed groups, whose memory serves the next ones.
+    spare: Vec<Vec<u8>>,
 }
 
 impl Encoder {
     /// An encoder whose first groups follow `plan`, its values brought into their ranges.
     pub fn new(plan: Plan) -> Self {
-        Self { plan: plan.clamped(), open: VecDeque::new(), next_group: 0, parities: VecDeque::new() }
+        Self { plan: plan.clamped(), open: VecDeque::new(), next_group: 0, parities: VecDeque::new(), spare: Vec::new() }
     }
 
     /// The plan for the groups to come.
@@ -85,7 +92,10 @@ impl Encoder {
             sources: group.plan.sources,
             parities: group.plan.parities,
         };
-        group.shards.push(shard_of(entry));
+        let mut place = self.spare.pop().unwrap_or_default();
+        write_shard(&mut place, entry);
+        group.len = group.len.max(place.len());
+        group.shards.push(place);
         if group.shards.len() == usize::from(group.plan.sources) {
             self.close(group);
         } else {
@@ -124,20 +134,23 @@ impl Encoder {
     fn open_group(&mut self) {
         let number = self.next_group;
         self.next_group = (number + 1) % NO_GROUP;
-        self.open.push_back(Group { number, plan: self.plan, shards: Vec::with_capacity(usize::from(self.plan.sources)) });
+        let shards = Vec::with_capacity(usize::from(self.plan.sources));
+        self.open.push_back(Group { number, plan: self.plan, shards, len: 0 });
     }
 
     fn close(&mut self, group: Group) {
-        let Group { number, plan, mut shards } = group;
+        let Group { number, plan, mut shards, len } = group;
         let sources = shards.len() as u8;
-        let Some(code) = code(sources, plan.parities) else { return };
-        let len = shards.iter().map(Vec::len).max().unwrap_or(0);
-        shards.iter_mut().for_each(|shard| shard.resize(len, 0));
-        let mut parities = vec![vec![0; len]; usize::from(plan.parities)];
-        code.encode_sep(&shards, &mut parities).expect("shards are of one length and as many as the code has");
-        self.parities.extend(parities.into_iter().enumerate().map(|(index, payload)| Parity {
-            shard: Shard { group: number, index: sources + index as u8, sources, parities: plan.parities },
-            payload,
-        }));
+        if let Some(code) = code(sources, plan.parities) {
+            shards.iter_mut().for_each(|shard| shard.resize(len, 0));
+            let mut parities = vec![vec![0; len]; usize::from(plan.parities)];
+            code.encode_sep(&shards, &mut parities).expect("shards are of one length and as many as the code has");
+            self.parities.extend(parities.into_iter().enumerate().map(|(index, payload)| Parity {
+                shard: Shard { group: number, index: sources + index as u8, sources, parities: plan.parities },
+                payload,
+            }));
+        }
+        self.spare.append(&mut shards);
+        self.spare.truncate(SPARE);
     }
 }

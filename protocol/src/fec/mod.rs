@@ -34,12 +34,12 @@ fn code(sources: u8, parities: u8) -> Option<&'static ReedSolomon> {
     slot.get()
 }
 
-/// Turns an entry into a shard, not yet padded.
-fn shard_of(entry: &[u8]) -> Vec<u8> {
-    let mut shard = Vec::with_capacity(entry.len() + 2);
+/// Writes an entry as a shard, not yet padded, into `shard`, whatever that held.
+fn write_shard(shard: &mut Vec<u8>, entry: &[u8]) {
+    shard.clear();
+    shard.reserve(entry.len() + 2);
     shard.extend_from_slice(&(entry.len() as u16).to_le_bytes());
     shard.extend_from_slice(entry);
-    shard
 }
 
 /// The entry within a shard; `None` when its length contradicts the shard's.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use super::{MAX_PARITIES, MAX_SOURCES, code, entry_of, shard_of};
+use super::{MAX_PARITIES, MAX_SOURCES, code, entry_of, write_shard};
 use crate::packet::Shard;
 
 /// The most groups that are kept at once. At most 16 of them are open with a sender of ours; the rest is room for reordering.
@@ -13,8 +13,10 @@ const MAX_GROUPS: usize = 48;
 struct Group {
     /// k and m as a parity stated them.
     counts: Option<(u8, u8)>,
-    sources: BTreeMap<u8, Arc<[u8]>>,
-    parities: BTreeMap<u8, Vec<u8>>,
+    sources: [Option<Arc<[u8]>>; MAX_SOURCES as usize],
+    parities: [Option<Vec<u8>>; MAX_PARITIES as usize],
+    /// Shards in both.
+    held: u8,
     /// All its sources are here; its shards are dropped, late ones ignored.
     done: bool,
 }
@@ -37,8 +39,9 @@ impl Repair {
         if group.done {
             return;
         }
-        group.sources.insert(shard.index, entry);
-        if group.counts.is_none() && group.sources.len() == usize::from(shard.sources) {
+        group.held += u8::from(group.sources[usize::from(shard.index)].replace(entry).is_none());
+        // Without a parity, all that is held are sources.
+        if group.counts.is_none() && group.held == shard.sources {
             group.finish();
         } else {
             self.rebuild(shard.group);
@@ -57,7 +60,7 @@ impl Repair {
             return;
         }
         group.counts = Some((sources, parities));
-        group.parities.insert(index - sources, payload.to_vec());
+        group.held += u8::from(group.parities[usize::from(index - sources)].replace(payload.to_vec()).is_none());
         self.rebuild(shard.group);
     }
 
@@ -81,7 +84,7 @@ impl Repair {
     fn rebuild(&mut self, number: u32) {
         let Some(group) = self.groups.get_mut(&number) else { return };
         let Some((sources, _)) = group.counts else { return };
-        if group.sources.len() + group.parities.len() < usize::from(sources) {
+        if group.held < sources {
             return;
         }
         if let Some(entries) = group.missing_entries() {
@@ -96,20 +99,26 @@ impl Group {
         *self = Self { done: true, ..Self::default() };
     }
 
-    /// The lost sources. `None` when the shards contradict one another, which no sender of ours brings about.
-    fn missing_entries(&self) -> Option<Vec<Arc<[u8]>>> {
+    /// The lost sources; takes the parities. `None` when the shards contradict one another, which no sender of ours brings about.
+    fn missing_entries(&mut self) -> Option<Vec<Arc<[u8]>>> {
         let (sources, parities) = self.counts?;
-        let len = self.parities.values().map(Vec::len).max()?;
+        let sources_held = &self.sources[..usize::from(sources)];
+        if sources_held.iter().all(Option::is_some) {
+            return None;
+        }
+        let parities_held = &mut self.parities[..usize::from(parities)];
+        let len = parities_held.iter().flatten().map(Vec::len).max()?;
         let padded = |entry: &Arc<[u8]>| {
-            let mut shard = shard_of(entry);
+            let mut shard = Vec::with_capacity(len);
+            write_shard(&mut shard, entry);
             let fits = shard.len() <= len;
             shard.resize(len, 0);
             fits.then_some(shard)
         };
-        let mut shards: Vec<Option<Vec<u8>>> = (0..sources).map(|index| self.sources.get(&index).and_then(padded)).collect();
-        shards.extend((0..parities).map(|index| self.parities.get(&index).filter(|shard| shard.len() == len).cloned()));
+        let mut shards: Vec<Option<Vec<u8>>> = sources_held.iter().map(|entry| entry.as_ref().and_then(padded)).collect();
+        shards.extend(parities_held.iter_mut().map(|parity| parity.take().filter(|shard| shard.len() == len)));
         code(sources, parities)?.reconstruct_data(&mut shards).ok()?;
-        let lost = (0..sources).filter(|index| !self.sources.contains_key(index));
-        lost.map(|index| entry_of(shards[usize::from(index)].as_deref()?).map(Arc::from)).collect()
+        let lost = sources_held.iter().zip(&shards).filter(|(held, _)| held.is_none());
+        lost.map(|(_, shard)| entry_of(shard.as_deref()?).map(Arc::from)).collect()
     }
 }
