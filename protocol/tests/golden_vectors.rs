@@ -240,7 +240,7 @@ fn sources_and_parity(vectors: &mut Vectors) {
     let mut datagram = Vec::new();
     for (index, (name, expected)) in SOURCES.iter().zip([vec![0.0; 64], pcm16, pcm24, float, Vec::new()]).enumerate() {
         let entry = packer.pop().unwrap();
-        let shard = Some(encoder.push(&entry));
+        let shard = Some(encoder.push(entry.as_slice().into()));
         let head = Head { shard, ..Head::new(Kind::Source, SESSION, PacketNumber(FIRST_PACKET + index as u64)) };
         header::write(&mut datagram, head, &entry);
         let golden = vectors.check(name, &datagram);

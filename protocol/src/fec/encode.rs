@@ -1,8 +1,9 @@
 //! The sending side: fills groups with entries, interleaved, and makes their parities.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use super::{MAX_PARITIES, MAX_SOURCES, code, write_shard};
+use super::{LENGTH, MAX_PARITIES, MAX_SOURCES, code, length_of};
 use crate::packet::Shard;
 use crate::packet::header::NO_GROUP;
 
@@ -32,9 +33,6 @@ impl Plan {
     }
 }
 
-/// The most shards that are kept for use again: a group's, 19 kB.
-const SPARE: usize = MAX_SOURCES as usize;
-
 /// A parity shard, ready to be sent.
 #[derive(Clone, Debug)]
 pub struct Parity {
@@ -48,9 +46,7 @@ pub struct Parity {
 struct Group {
     number: u32,
     plan: Plan,
-    shards: Vec<Vec<u8>>,
-    /// Of the longest shard, in bytes.
-    len: usize,
+    entries: Vec<Arc<[u8]>>,
 }
 
 /// Fills groups and makes parities.
@@ -60,14 +56,12 @@ pub struct Encoder {
     open: VecDeque<Group>,
     next_group: u32,
     parities: VecDeque<Parity>,
-    /// Shards of closed groups, whose memory serves the next ones.
-    spare: Vec<Vec<u8>>,
 }
 
 impl Encoder {
     /// An encoder whose first groups follow `plan`, its values brought into their ranges.
     pub fn new(plan: Plan) -> Self {
-        Self { plan: plan.clamped(), open: VecDeque::new(), next_group: 0, parities: VecDeque::new(), spare: Vec::new() }
+        Self { plan: plan.clamped(), open: VecDeque::new(), next_group: 0, parities: VecDeque::new() }
     }
 
     /// The plan for the groups to come.
@@ -81,22 +75,19 @@ impl Encoder {
     }
 
     /// Gives `entry` its place. The group that becomes full by it is closed.
-    pub fn push(&mut self, entry: &[u8]) -> Shard {
+    pub fn push(&mut self, entry: Arc<[u8]>) -> Shard {
         if self.open.is_empty() {
             (0..self.plan.depth).for_each(|_| self.open_group());
         }
         let mut group = self.open.pop_front().expect("groups were just opened, or some were open");
         let shard = Shard {
             group: group.number,
-            index: group.shards.len() as u8,
+            index: group.entries.len() as u8,
             sources: group.plan.sources,
             parities: group.plan.parities,
         };
-        let mut place = self.spare.pop().unwrap_or_default();
-        write_shard(&mut place, entry);
-        group.len = group.len.max(place.len());
-        group.shards.push(place);
-        if group.shards.len() == usize::from(group.plan.sources) {
+        group.entries.push(entry);
+        if group.entries.len() == usize::from(group.plan.sources) {
             self.close(group);
         } else {
             self.open.push_back(group);
@@ -134,23 +125,32 @@ impl Encoder {
     fn open_group(&mut self) {
         let number = self.next_group;
         self.next_group = (number + 1) % NO_GROUP;
-        let shards = Vec::with_capacity(usize::from(self.plan.sources));
-        self.open.push_back(Group { number, plan: self.plan, shards, len: 0 });
+        let entries = Vec::with_capacity(usize::from(self.plan.sources));
+        self.open.push_back(Group { number, plan: self.plan, entries });
     }
 
+    /// Makes the parities. Codes work byte by byte, so each entry is added as long as it is, where it lies: the zeros that pad
+    /// a shard add nothing.
     fn close(&mut self, group: Group) {
-        let Group { number, plan, mut shards, len } = group;
-        let sources = shards.len() as u8;
-        if let Some(code) = code(sources, plan.parities) {
-            shards.iter_mut().for_each(|shard| shard.resize(len, 0));
-            let mut parities = vec![vec![0; len]; usize::from(plan.parities)];
-            code.encode_sep(&shards, &mut parities).expect("shards are of one length and as many as the code has");
-            self.parities.extend(parities.into_iter().enumerate().map(|(index, payload)| Parity {
-                shard: Shard { group: number, index: sources + index as u8, sources, parities: plan.parities },
-                payload,
-            }));
+        let Group { number, plan, entries } = group;
+        let sources = entries.len() as u8;
+        let Some(code) = code(sources, plan.parities) else { return };
+        let longest = entries.iter().map(|entry| entry.len()).max().unwrap_or(0);
+        let mut parities = vec![vec![0; LENGTH + longest]; usize::from(plan.parities)];
+        for (index, entry) in entries.iter().enumerate() {
+            let mut add = |from: usize, bytes: &[u8]| {
+                let mut parts: [&mut [u8]; MAX_PARITIES as usize] = Default::default();
+                for (part, parity) in parts.iter_mut().zip(&mut parities) {
+                    *part = &mut parity[from..from + bytes.len()];
+                }
+                code.encode_single_sep(index, bytes, &mut parts[..usize::from(plan.parities)])
+            };
+            let added = add(0, &length_of(entry)).and_then(|()| if entry.is_empty() { Ok(()) } else { add(LENGTH, entry) });
+            added.expect("the code has this source and as many parities, all as long");
         }
-        self.spare.append(&mut shards);
-        self.spare.truncate(SPARE);
+        self.parities.extend(parities.into_iter().enumerate().map(|(index, payload)| Parity {
+            shard: Shard { group: number, index: sources + index as u8, sources, parities: plan.parities },
+            payload,
+        }));
     }
 }

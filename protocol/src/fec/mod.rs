@@ -34,17 +34,27 @@ fn code(sources: u8, parities: u8) -> Option<&'static ReedSolomon> {
     slot.get()
 }
 
-/// Writes an entry as a shard, not yet padded, into `shard`, whatever that held.
-fn write_shard(shard: &mut Vec<u8>, entry: &[u8]) {
+/// Bytes of the length that a shard begins with.
+const LENGTH: usize = 2;
+
+/// What a shard begins with.
+fn length_of(entry: &[u8]) -> [u8; LENGTH] {
+    (entry.len() as u16).to_le_bytes()
+}
+
+/// Writes an entry as a shard of `len` bytes into `shard`, whatever that held. False when it is too long.
+fn write_shard(shard: &mut Vec<u8>, entry: &[u8], len: usize) -> bool {
     shard.clear();
-    shard.reserve(entry.len() + 2);
-    shard.extend_from_slice(&(entry.len() as u16).to_le_bytes());
+    shard.extend_from_slice(&length_of(entry));
     shard.extend_from_slice(entry);
+    let fits = shard.len() <= len;
+    shard.resize(len, 0);
+    fits
 }
 
 /// The entry within a shard; `None` when its length contradicts the shard's.
 fn entry_of(shard: &[u8]) -> Option<&[u8]> {
-    let (len, rest) = shard.split_first_chunk::<2>()?;
+    let (len, rest) = shard.split_first_chunk::<LENGTH>()?;
     rest.get(..usize::from(u16::from_le_bytes(*len)))
 }
 
@@ -61,7 +71,7 @@ mod tests {
     /// Sends `entries` through an encoder; gives the source shards and all parities.
     fn encode(plan: Plan, entries: &[Vec<u8>]) -> (Vec<Shard>, Vec<Parity>) {
         let mut encoder = Encoder::new(plan);
-        let shards = entries.iter().map(|entry| encoder.push(entry)).collect();
+        let shards = entries.iter().map(|entry| encoder.push(entry.as_slice().into())).collect();
         encoder.close_all();
         (shards, std::iter::from_fn(|| encoder.pop()).collect())
     }
@@ -80,6 +90,26 @@ mod tests {
     fn neighbours_stand_in_different_groups() {
         let (shards, _) = encode(Plan { sources: 4, parities: 2, depth: 2 }, &entries(16, 0));
         assert!(shards.windows(2).all(|pair| pair[0].group != pair[1].group));
+    }
+
+    #[test]
+    fn parities_are_those_of_the_padded_shards() {
+        for (sources, parities) in [(1, 1), (5, 2), (16, 8)] {
+            let entries = entries(usize::from(sources), 9);
+            let (_, made) = encode(Plan { sources, parities, depth: 1 }, &entries);
+            let len = entries.iter().map(Vec::len).max().unwrap() + LENGTH;
+            let padded: Vec<Vec<u8>> = entries
+                .iter()
+                .map(|entry| {
+                    let mut shard = Vec::new();
+                    assert!(write_shard(&mut shard, entry, len));
+                    shard
+                })
+                .collect();
+            let mut expected = vec![vec![0; len]; usize::from(parities)];
+            code(sources, parities).unwrap().encode_sep(&padded, &mut expected).unwrap();
+            assert_eq!(made.into_iter().map(|parity| parity.payload).collect::<Vec<_>>(), expected);
+        }
     }
 
     proptest! {

@@ -27,6 +27,8 @@ pub struct Repair {
     groups: BTreeMap<u32, Group>,
     order: VecDeque<u32>,
     rebuilt: VecDeque<Arc<[u8]>>,
+    /// Memory for the shards of the next group that is rebuilt.
+    spare: Vec<Vec<u8>>,
 }
 
 impl Repair {
@@ -87,9 +89,7 @@ impl Repair {
         if group.held < sources {
             return;
         }
-        if let Some(entries) = group.missing_entries() {
-            self.rebuilt.extend(entries);
-        }
+        group.rebuild(&mut self.spare, &mut self.rebuilt);
         group.finish();
     }
 }
@@ -99,26 +99,31 @@ impl Group {
         *self = Self { done: true, ..Self::default() };
     }
 
-    /// The lost sources; takes the parities. `None` when the shards contradict one another, which no sender of ours brings about.
-    fn missing_entries(&mut self) -> Option<Vec<Arc<[u8]>>> {
-        let (sources, parities) = self.counts?;
-        let sources_held = &self.sources[..usize::from(sources)];
-        if sources_held.iter().all(Option::is_some) {
-            return None;
-        }
+    /// Appends the lost sources to `rebuilt`; takes the parities. None when the shards contradict one another, which no sender of
+    /// ours brings about.
+    fn rebuild(&mut self, spare: &mut Vec<Vec<u8>>, rebuilt: &mut VecDeque<Arc<[u8]>>) {
+        let Some((sources, parities)) = self.counts else { return };
+        let held = &self.sources[..usize::from(sources)];
         let parities_held = &mut self.parities[..usize::from(parities)];
-        let len = parities_held.iter().flatten().map(Vec::len).max()?;
-        let padded = |entry: &Arc<[u8]>| {
-            let mut shard = Vec::with_capacity(len);
-            write_shard(&mut shard, entry);
-            let fits = shard.len() <= len;
-            shard.resize(len, 0);
-            fits.then_some(shard)
+        let longest = parities_held.iter().flatten().map(Vec::len).max();
+        let (Some(len), Some(code)) = (longest, code(sources, parities)) else { return };
+        if held.iter().all(Option::is_some) {
+            return;
+        }
+        let mut padded = |entry: &Arc<[u8]>| {
+            let mut shard = spare.pop().unwrap_or_default();
+            write_shard(&mut shard, entry, len).then_some(shard)
         };
-        let mut shards: Vec<Option<Vec<u8>>> = sources_held.iter().map(|entry| entry.as_ref().and_then(padded)).collect();
+        let mut shards: Vec<Option<Vec<u8>>> = held.iter().map(|entry| padded(entry.as_ref()?)).collect();
         shards.extend(parities_held.iter_mut().map(|parity| parity.take().filter(|shard| shard.len() == len)));
-        code(sources, parities)?.reconstruct_data(&mut shards).ok()?;
-        let lost = sources_held.iter().zip(&shards).filter(|(held, _)| held.is_none());
-        lost.map(|(_, shard)| entry_of(shard.as_deref()?).map(Arc::from)).collect()
+        if code.reconstruct_data(&mut shards).is_ok() {
+            let lost = || held.iter().zip(&shards).filter(|(held, _)| held.is_none()).map(|(_, shard)| entry_of(shard.as_deref()?));
+            if lost().all(|entry| entry.is_some()) {
+                rebuilt.extend(lost().flatten().map(Arc::from));
+            }
+        }
+        shards.truncate(usize::from(MAX_SOURCES));
+        spare.extend(shards.into_iter().flatten());
+        spare.truncate(usize::from(MAX_SOURCES));
     }
 }

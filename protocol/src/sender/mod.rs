@@ -17,6 +17,7 @@ mod state;
 mod transmit;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{ClockFilter, Exchange};

@@ -102,7 +102,7 @@ impl Sender {
     fn send_live(&mut self, now: HostNanos, out: &mut Vec<u8>) -> bool {
         if let Some(preview) = self.previews.pop() {
             self.stats.previews += 1;
-            return self.send_protected(now, Kind::Preview, &preview, out);
+            return self.send_protected(now, Kind::Preview, &preview.into(), out);
         }
         if self.mode == SendMode::Fast && self.next_live.0 >= self.stats.received.0 + FAST_WINDOW {
             return false;
@@ -121,7 +121,7 @@ impl Sender {
     }
 
     /// A datagram of the live path, within a group.
-    fn send_protected(&mut self, now: HostNanos, kind: Kind, payload: &[u8], out: &mut Vec<u8>) -> bool {
+    fn send_protected(&mut self, now: HostNanos, kind: Kind, payload: &Arc<[u8]>, out: &mut Vec<u8>) -> bool {
         if self.mode == SendMode::Live {
             self.tail_due = Some(now.after(TAIL_PROBE));
         }
@@ -132,7 +132,7 @@ impl Sender {
         if !self.encoder.has_parity() {
             self.parity_due = now.after(self.controller.decision().parity_spacing);
         }
-        let shard = self.encoder.push(payload);
+        let shard = self.encoder.push(Arc::clone(payload));
         if !self.encoder.has_open() {
             self.group_opened = None;
         }
