@@ -5,8 +5,10 @@ use std::time::Duration;
 use crate::packet::hello::{Cookie, Refusal};
 use crate::units::HostNanos;
 
-/// Hellos are repeated after this, then after twice as long, up to the other.
+/// Hellos are repeated after this for a live view's deadline, so that a lost one does not cost the first block; then after twice as
+/// long each time, up to the other.
 const HELLO_FIRST: Duration = Duration::from_millis(15);
+const HELLO_FIRST_SPAN: Duration = Duration::from_millis(60);
 const HELLO_SLOWEST: Duration = Duration::from_secs(1);
 
 /// A receiver that was there is asked more often for a while: the live path is to go on within 0.1 s of the network's return.
@@ -32,7 +34,8 @@ pub(super) enum Link {
 impl Link {
     /// Asks for the first time, at once.
     pub(super) fn asking(now: HostNanos) -> Self {
-        Self::Asking { cookie: Cookie::default(), due: now, pause: HELLO_FIRST, slowest: HELLO_SLOWEST, eager_until: now }
+        let eager_until = now.after(HELLO_FIRST_SPAN);
+        Self::Asking { cookie: Cookie::default(), due: now, pause: HELLO_FIRST, slowest: HELLO_SLOWEST, eager_until }
     }
 
     /// Asks a receiver that was there a moment ago.
