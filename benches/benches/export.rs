@@ -115,7 +115,7 @@ fn record(data: &Path, minutes: u64) -> Result<()> {
             properties: vec![(PropertyKey::NAME, format!("Track {number}")), (PropertyKey::CONSENT, "Yes.".into())],
         };
         let path = folder.join(format!("track-{number}-0001.h5"));
-        let mut writer = PartWriter::create(&path, &description, Part { number: 1, first_sample: 0 })?;
+        let mut writer = PartWriter::create(&path, &description, Part::FIRST)?;
         let blocks = minutes * 60 * u64::from(RATE) / BLOCK as u64;
         for block in 0..blocks {
             let position = block * BLOCK as u64;

@@ -14,6 +14,7 @@ use crate::features::{Plan, Plans};
 use crate::journal::Position;
 use crate::queue::Queue;
 use crate::recorder;
+use crate::settings::Tunable;
 use crate::take::{State, Take};
 
 /// Bytes of journal that one take may use before the next has its turn.
@@ -79,6 +80,17 @@ pub enum Command {
     },
     /// Close the parts of all takes, and begin the next.
     Rotate,
+    /// A take has another name from now on.
+    Rename {
+        /// Which.
+        id: TakeId,
+        /// Its name.
+        name: String,
+    },
+    /// From now on files are made like this.
+    Configure(Setting),
+    /// The disk takes nothing, or does again: nothing is tried meanwhile.
+    Pause(bool),
     /// A take's sender is away: close its part. Its journal is not written any more.
     Interrupt {
         /// Which.
@@ -89,25 +101,33 @@ pub enum Command {
 }
 
 /// How takes are made into files.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Setting {
-    /// Whether features are computed.
+    /// Whether features are computed, in takes that begin from now on.
     pub features: bool,
+    /// The gzip level of audio in files that begin from now on.
+    pub compression: u8,
     /// A part is closed, and the next begun, when it is as long as this; never, without.
     pub rotation: Option<Duration>,
 }
 
+impl From<&Tunable> for Setting {
+    fn from(tunable: &Tunable) -> Self {
+        Self { features: tunable.features, compression: tunable.compression, rotation: tunable.rotation }
+    }
+}
+
 /// Runs until [`Command::Stop`]. `reports` hears of every take that was closed.
-pub fn run(commands: &Queue<Command>, reports: &Queue<recorder::Command>, setting: Setting) {
+pub fn run(commands: &Queue<Command>, reports: &Queue<recorder::Command>, mut setting: Setting) {
     let mut plans = Plans::default();
     let mut takes: HashMap<TakeId, Follow> = HashMap::new();
-    let mut busy = false;
+    let (mut busy, mut paused) = (false, false);
     loop {
         for command in commands.drain(if busy { Duration::ZERO } else { FLUSH_INTERVAL / 2 }) {
             match command {
                 Command::Follow { id, folder, take, progress } => {
                     let features = if setting.features { plan_for(&mut plans, &take) } else { None };
-                    let making = Making { features, rotation: setting.rotation };
+                    let making = Making { features, rotation: setting.rotation, compression: setting.compression };
                     takes.insert(id, Follow::new(Assembly::new(id, folder, *take, progress, making)));
                 }
                 Command::Interrupt { id } => {
@@ -117,12 +137,22 @@ pub fn run(commands: &Queue<Command>, reports: &Queue<recorder::Command>, settin
                     }
                 }
                 Command::Rotate => takes.values_mut().for_each(|follow| follow.assembly.ask_for_rotation()),
+                Command::Rename { id, name } => {
+                    if let Some(follow) = takes.get_mut(&id) {
+                        follow.assembly.rename(&name);
+                    }
+                }
+                Command::Configure(new) => {
+                    setting = new;
+                    takes.values_mut().for_each(|follow| follow.assembly.configure(setting.rotation, setting.compression));
+                }
+                Command::Pause(pause) => paused = pause,
                 Command::Stop => return,
             }
         }
         busy = false;
         let mut ended = Vec::new();
-        for (id, follow) in &mut takes {
+        for (id, follow) in takes.iter_mut().filter(|_| !paused) {
             match follow.turn() {
                 Turn::More => busy = true,
                 Turn::Idle => {}

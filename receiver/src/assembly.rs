@@ -4,7 +4,7 @@ mod writing;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use send_learn_protocol::units::TakeId;
 use crate::archive::Progress;
 use crate::features::Plan;
 use crate::journal::{Follower, Frame, Journal, JournalError, Location, Position, read_at, remove_segments, segments};
+use crate::store::layout::DEFLATE_LEVEL;
 use crate::store::{PartWriter, StoreError};
 use crate::take::{Resume, State, Take, TakeError};
 use crate::timeline::{Batch, Came};
@@ -50,12 +51,20 @@ pub enum Advance {
 }
 
 /// How takes are made into files.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Making {
     /// Features are computed by this plan, if there is one.
     pub features: Option<Arc<Plan>>,
     /// A part is closed, and the next begun, when it is as long as this; never, without.
     pub rotation: Option<Duration>,
+    /// The gzip level of the audio, 0 to 9.
+    pub compression: u8,
+}
+
+impl Default for Making {
+    fn default() -> Self {
+        Self { features: None, rotation: None, compression: DEFLATE_LEVEL }
+    }
 }
 
 /// A take being assembled.
@@ -67,6 +76,8 @@ pub struct Assembly {
     making: Making,
     /// The part is to be closed as soon as it can be.
     rotation_asked: bool,
+    /// What a person calls the stream, whatever its sender says.
+    name: Option<String>,
     follower: Follower,
     /// Entries beyond the one that is next.
     beyond: BTreeMap<u64, Location>,
@@ -81,28 +92,42 @@ impl Assembly {
     /// A take that goes on where its closed parts end. A part that an earlier life left open is discarded: the journal has
     /// all of it.
     pub fn new(id: TakeId, folder: PathBuf, take: Take, progress: Arc<Progress>, making: Making) -> Self {
-        let part = folder.join(format!("{}.part", take.part_file(take.next_part())));
-        if fs::remove_file(&part).is_ok() {
-            tracing::info!(path = %part.display(), "an unfinished file is made again from its journal");
-        }
+        discard(&folder.join(format!("{}.part", take.part_file(take.next_part()))));
         Self {
             id,
             follower: Follower::new(&folder, id, take.resume.segment),
             beyond: BTreeMap::new(),
             gone: BTreeMap::new(),
             read: Vec::new(),
-            writing: Writing::new(folder.clone(), take, Arc::clone(&progress), making.features.clone()),
+            writing: Writing::new(folder.clone(), take, Arc::clone(&progress), &making),
             folder,
             progress,
             making,
             rotation_asked: false,
+            name: None,
         }
     }
 
     /// Begins again from the journal, after an error.
     pub fn restart(&mut self) {
-        let (take, progress) = (self.writing.take.clone(), Arc::clone(&self.progress));
+        let (take, progress, name) = (self.writing.take.clone(), Arc::clone(&self.progress), self.name.take());
+        // Closed first: what HDF5 still writes of it must not follow its removal.
+        self.writing.part = None;
         *self = Self::new(self.id, self.folder.clone(), take, progress, self.making.clone());
+        name.iter().for_each(|name| self.rename(name));
+    }
+
+    /// From now on the stream is called `name`: at once in the part that is being written, in `take.json` and in the names of files
+    /// from the next part on.
+    pub fn rename(&mut self, name: &str) {
+        self.name = Some(name.to_owned());
+        self.writing.rename(name);
+    }
+
+    /// From now on parts are closed at this length, and the next ones are compressed so.
+    pub fn configure(&mut self, rotation: Option<Duration>, compression: u8) {
+        (self.making.rotation, self.making.compression) = (rotation, compression);
+        self.writing.compression = compression;
     }
 
     /// What is known of the take now: what its `take.json` says.
@@ -268,6 +293,17 @@ impl Assembly {
             return None;
         }
         Some((end, reason))
+    }
+}
+
+/// Removes a part that was never finished. It is emptied first: HDF5 may still hold it open after a failed write, and the disk may be full.
+fn discard(part: &Path) {
+    if let Ok(file) = fs::OpenOptions::new().write(true).open(part) {
+        // Where that fails, removing it may still do.
+        let _ = file.set_len(0);
+    }
+    if fs::remove_file(part).is_ok() {
+        tracing::info!(path = %part.display(), "an unfinished file is made again from its journal");
     }
 }
 

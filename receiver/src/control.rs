@@ -1,7 +1,7 @@
 //! The control socket: what other programs of the same user may ask of a running receiver.
 //!
 //! A Unix socket in the data folder, for its owner alone. A request is one line of JSON, and so is the answer:
-//! `{"ask":"status"}`, `{"ask":"rotate"}` or `{"ask":"stop"}`.
+//! `{"ask":"status"}`, `{"ask":"rotate"}`, `{"ask":"rename","stream":"2","name":"Lead vox"}` or `{"ask":"stop"}`.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -28,13 +28,20 @@ const MAX_ANSWER: u64 = 16 << 20;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What can be asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "lowercase")]
 pub enum Request {
     /// What is the receiver doing?
     Status,
     /// Close the files of all takes, and begin others.
     Rotate,
+    /// Give an open stream another name, from now on.
+    Rename {
+        /// Its number in the list of streams, its name, or the begin of its id.
+        stream: String,
+        /// The name.
+        name: String,
+    },
     /// Close all recordings and end.
     Stop,
 }
@@ -47,6 +54,11 @@ pub enum Answer {
     Status(Status),
     /// It will be done.
     Accepted,
+    /// It was not done.
+    Refused {
+        /// Why.
+        why: String,
+    },
     /// The request was not understood.
     Unknown {
         /// Why.
@@ -118,9 +130,15 @@ fn answer(stream: &UnixStream, remote: &Remote) -> io::Result<()> {
             remote.rotate();
             Answer::Accepted
         }
+        Ok(Request::Rename { stream, name }) => match remote.rename(&stream, &name) {
+            Ok(_) => Answer::Accepted,
+            Err(error) => Answer::Refused { why: error.to_string() },
+        },
         Ok(Request::Stop) => {
+            // Answered first: the process may be gone soon.
+            let answered = send(stream, &Answer::Accepted);
             remote.stop();
-            Answer::Accepted
+            return answered;
         }
         Err(error) => Answer::Unknown { why: error.to_string() },
     };

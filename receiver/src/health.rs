@@ -44,6 +44,11 @@ impl Meter {
         self.midi_events
     }
 
+    /// The newest counters of the session.
+    pub fn newest(&self) -> SessionStats {
+        self.samples.back().map(|(_, stats)| *stats).unwrap_or_default()
+    }
+
     /// The figures now.
     pub fn health(&mut self, now: HostNanos, stats: &SessionStats, progress: &Progress) -> Health {
         let &(then, before) = self.samples.front().unwrap_or(&(now, *stats));

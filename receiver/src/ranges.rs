@@ -29,6 +29,12 @@ impl RangeSet {
         self.beyond.iter().map(|(&begin, &end)| SourceRange { first: SourceNumber(begin), count: end - begin })
     }
 
+    /// Every number in the set, lowest first.
+    pub fn numbers(&self) -> impl Iterator<Item = SourceNumber> + '_ {
+        let below = 0..self.complete;
+        below.chain(self.beyond.iter().flat_map(|(&begin, &end)| begin..end)).map(SourceNumber)
+    }
+
     /// Whether the set holds `number`.
     pub fn contains(&self, number: SourceNumber) -> bool {
         number.0 < self.complete || self.beyond.range(..=number.0).next_back().is_some_and(|(_, &end)| number.0 < end)
@@ -82,6 +88,7 @@ mod tests {
                 for number in 0..70 {
                     prop_assert_eq!(set.contains(SourceNumber(number)), plain.contains(&number), "{}", number);
                 }
+                prop_assert!(set.numbers().map(|number| number.0).eq(plain.iter().copied()));
                 let beyond: Vec<_> = set.beyond().flat_map(|range| range.first.0..range.end().0).collect();
                 prop_assert_eq!(beyond, plain.iter().copied().filter(|number| *number > complete).collect::<Vec<_>>());
             }

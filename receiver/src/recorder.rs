@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use send_learn_protocol::packet::close::Gone;
 use send_learn_protocol::packet::hello::{Description, Refusal};
@@ -17,7 +17,10 @@ use send_learn_protocol::tap::Arrival;
 use send_learn_protocol::units::{HostNanos, SessionId, SourceNumber, TakeId};
 
 use crate::archive::{self, Progress};
+use crate::disk::{DiskStatus, Watch};
+use crate::names::Names;
 use crate::queue::Queue;
+use crate::settings::Tunable;
 use crate::take::{self, Take};
 use run::Recorder;
 
@@ -26,10 +29,10 @@ use run::Recorder;
 pub struct Config {
     /// The folder that holds all recordings.
     pub data: PathBuf,
-    /// A take whose sender is away for longer than this has its part closed; it goes on in a new one.
-    pub absence: Duration,
-    /// How takes are made into files.
-    pub archive: archive::Setting,
+    /// What can be changed later.
+    pub tunable: Tunable,
+    /// Names that streams were given here.
+    pub names: Names,
     /// The most takes that may be open, those whose senders are away included.
     pub max_takes: usize,
 }
@@ -73,6 +76,15 @@ pub enum Command {
     },
     /// Close the parts of all takes, and begin the next.
     Rotate,
+    /// A take has another name from now on.
+    Rename {
+        /// The take.
+        take: TakeId,
+        /// Its name.
+        name: String,
+    },
+    /// From now on other settings hold.
+    Configure(Tunable),
     /// The archive has closed a take.
     Archived {
         /// The take.
@@ -117,6 +129,8 @@ pub enum Report {
         /// Which.
         numbers: Vec<SourceNumber>,
     },
+    /// How the disk stands.
+    Disk(DiskStatus),
     /// All is closed.
     Stopped,
 }
@@ -132,10 +146,11 @@ pub fn start(config: Config, commands: Queue<Command>, report: Reporter) -> std:
     let takes = take::scan(&config.data)?;
     let archive_commands = Queue::new(0);
     let archive_thread = {
-        let (commands, reports, setting) = (archive_commands.clone(), commands.clone(), config.archive);
+        let (commands, reports, setting) = (archive_commands.clone(), commands.clone(), archive::Setting::from(&config.tunable));
         thread::Builder::new().name("archive".into()).spawn(move || archive::run(&commands, &reports, setting))?
     };
     let mut recorder = Recorder {
+        disk: Watch::new(&config.data),
         config,
         takes: HashMap::new(),
         archive: archive_commands,

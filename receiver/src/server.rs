@@ -1,6 +1,7 @@
 //! The network loop: one thread that owns the sockets, the protocol's state machine and the tap. It never waits for a disk.
 
 mod remote;
+mod rename;
 mod status;
 
 use std::collections::HashMap;
@@ -16,19 +17,25 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use send_learn_protocol::packet::hello::{Description, PropertyKey, Refusal};
 use send_learn_protocol::receiver::{Receiver, ReceiverConfig, ReceiverEvent};
 use send_learn_protocol::tap::Health;
-use send_learn_protocol::units::{HostNanos, ReceiverId, SessionId, SourceNumber, TakeId};
+use send_learn_protocol::units::{HostNanos, ReceiverId, SessionId, TakeId};
 
-use crate::archive::{self, Progress};
+use crate::archive::Progress;
 use crate::clock;
 use crate::data_folder::{DataError, DataFolder};
+use crate::disk::DiskStatus;
 use crate::health::Meter;
+use crate::names::Names;
 use crate::queue::Queue;
+use crate::ranges::RangeSet;
 use crate::recorder::{self, Command, Report};
+use crate::retention::Retention;
+use crate::settings::Tunable;
 use crate::socket::{self, Datagrams, SocketError};
-use crate::status::Board;
+use crate::status::{Board, Totals};
 use crate::tap::Tap;
 
-pub use remote::{Remote, Stop};
+use remote::Rename;
+pub use remote::{Remote, RenameError, Stop};
 
 const DATAGRAMS: Token = Token(0);
 const LISTENER: Token = Token(1);
@@ -47,9 +54,6 @@ const HEALTH_INTERVAL: Duration = Duration::from_millis(500);
 /// ... and a person at the log this often.
 const STATUS_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Files of this length are handy, and a damaged one costs no more than that.
-pub const ROTATION: Duration = Duration::from_secs(600);
-
 /// How a receiver is set up.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -57,30 +61,18 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The folder for recordings; made if it is not there.
     pub data: PathBuf,
-    /// A take whose sender is away for longer than this has its part closed; it goes on in a new one.
-    pub absence: Duration,
-    /// Whether features of the audio are computed while it is recorded.
-    pub features: bool,
-    /// A take's file is closed, and another begun, when it is as long as this; never, without.
-    pub rotation: Option<Duration>,
     /// Whether the log says every few seconds how each stream fares.
     pub log_status: bool,
     /// The most streams at once.
     pub max_streams: usize,
+    /// What can be changed while it runs.
+    pub tunable: Tunable,
 }
 
 impl Config {
     /// The usual settings, for this address and folder.
     pub fn new(listen: SocketAddr, data: PathBuf) -> Self {
-        Self {
-            listen,
-            data,
-            absence: Duration::from_secs(60),
-            features: true,
-            rotation: Some(ROTATION),
-            log_status: true,
-            max_streams: 256,
-        }
+        Self { listen, data, log_status: true, max_streams: 256, tunable: Tunable::default() }
     }
 }
 
@@ -112,7 +104,13 @@ pub struct Server {
     sessions: HashMap<SessionId, TakeId>,
     streams: HashMap<TakeId, Stream>,
     next_key: u32,
-    refused_entries: u64,
+    totals: Totals,
+    /// Of these, those that the log has told of.
+    refused_told: u64,
+    disk: DiskStatus,
+    names: Names,
+    renames: Queue<Rename>,
+    retention: Retention,
     log_status: bool,
     board: Board,
     data: PathBuf,
@@ -131,7 +129,7 @@ struct Stream {
     meter: Meter,
     health: Health,
     /// Entries that the disk did not take. They are asked for again after a while: at once would only load the network.
-    unkept: Vec<SourceNumber>,
+    unkept: RangeSet,
 }
 
 impl Server {
@@ -155,10 +153,11 @@ impl Server {
                 let _ = waker.wake();
             })
         };
+        let names = Names::load(&config.data);
         let recorder_config = recorder::Config {
             data: config.data.clone(),
-            absence: config.absence,
-            archive: archive::Setting { features: config.features, rotation: config.rotation },
+            tunable: config.tunable,
+            names: names.clone(),
             max_takes: 2 * config.max_streams,
         };
         let recorder = recorder::start(recorder_config, commands.clone(), reporter)
@@ -181,7 +180,12 @@ impl Server {
             sessions: HashMap::new(),
             streams: HashMap::new(),
             next_key: 1,
-            refused_entries: 0,
+            totals: Totals::default(),
+            refused_told: 0,
+            disk: DiskStatus::default(),
+            names,
+            renames: Queue::new(0),
+            retention: Retention::start(&config.data, config.tunable)?,
             log_status: config.log_status,
             board: Board::default(),
             data: config.data.clone(),
@@ -197,7 +201,7 @@ impl Server {
 
     /// A handle to ask it with, and to tell it what to do, from any thread.
     pub fn remote(&self) -> Remote {
-        Remote::new(self.board.clone(), self.commands.clone(), self.stop.clone())
+        Remote::new(self)
     }
 
     /// A handle to stop it with.
@@ -245,6 +249,9 @@ impl Server {
             more = more && self.receive();
             for report in self.reports.drain(Duration::ZERO) {
                 self.on_report(report);
+            }
+            for rename in self.renames.drain(Duration::ZERO) {
+                self.rename(&rename);
             }
             let now = clock::now();
             self.receiver.handle_timeout(now);
@@ -299,10 +306,11 @@ impl Server {
                     let command = Command::Entry { take, number, arrival, arrived: now, entry: Arc::clone(&entry) };
                     if !self.commands.try_push(command, len) {
                         // The disk is too slow. The sender has the entry, and is asked for it again.
-                        stream.unkept.push(number);
-                        self.refused_entries += 1;
+                        stream.unkept.insert_one(number);
+                        self.totals.refused_entries += 1;
                         continue;
                     }
+                    self.totals.entries += 1;
                     stream.meter.note_entry(arrival, now, &entry);
                     self.tap.entry(stream.key, arrival, now, &entry);
                 }
@@ -324,8 +332,12 @@ impl Server {
         }
     }
 
-    fn on_opened(&mut self, session: SessionId, peer: SocketAddr, description: Box<Description>) {
+    fn on_opened(&mut self, session: SessionId, peer: SocketAddr, mut description: Box<Description>) {
         let take = description.take;
+        self.totals.streams += 1;
+        if let Some(name) = self.names.of(&description.stream.to_string()) {
+            description.set_property(PropertyKey::NAME, &name);
+        }
         let name = description.property(PropertyKey::NAME).to_owned();
         tracing::info!(%peer, %take, name, rate = description.sample_rate, channels = description.channels, "a stream");
         self.sessions.insert(session, take);
@@ -335,7 +347,7 @@ impl Server {
                 self.sessions.remove(&std::mem::replace(&mut stream.session, session));
                 stream.peer = peer;
                 stream.meter = Meter::default();
-                stream.unkept.clear();
+                stream.unkept = RangeSet::default();
             }
             None => {
                 let stream = Stream {
@@ -346,7 +358,7 @@ impl Server {
                     progress: Arc::default(),
                     meter: Meter::default(),
                     health: Health::default(),
-                    unkept: Vec::new(),
+                    unkept: RangeSet::default(),
                 };
                 self.streams.insert(take, stream);
             }
@@ -389,9 +401,10 @@ impl Server {
             }
             Report::Lost { take, numbers } => {
                 if let Some(stream) = self.streams.get_mut(&take) {
-                    stream.unkept.extend(numbers);
+                    numbers.into_iter().for_each(|number| stream.unkept.insert_one(number));
                 }
             }
+            Report::Disk(status) => self.disk = status,
             Report::Stopped => {}
         }
     }

@@ -6,11 +6,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use crate::disk::DiskStatus;
+
 /// One stream that is open.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StreamStatus {
     /// The take's UUID.
     pub take: String,
+    /// The stream's UUID: the plugin's instance, the same in all its takes.
+    pub stream: String,
     /// The name of its track, or an empty one.
     pub name: String,
     /// The name of its studio machine, or an empty one.
@@ -49,6 +53,31 @@ pub struct StreamStatus {
     pub owed: u64,
     /// Frames recorded as gaps.
     pub gap_frames: u64,
+    /// Datagrams that arrived since the session began, duplicates not counted.
+    pub datagrams: u64,
+    /// Datagrams lost before any repair since the session began.
+    pub lost_datagrams: u64,
+    /// Bytes of UDP payload that arrived since the session began.
+    pub bytes: u64,
+    /// Blocks whose samples do not have the checksum that their sender stated.
+    pub crc_mismatches: u64,
+}
+
+/// What was counted since the receiver started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Streams that connected, each time that they did.
+    pub streams: u64,
+    /// Log entries that were taken.
+    pub entries: u64,
+    /// Log entries that came while the disk was too slow: they are asked for again.
+    pub refused_entries: u64,
+    /// Datagrams that were not understood, or belong to no session.
+    pub rejected_datagrams: u64,
+    /// Viewers that are connected now.
+    pub viewers: u64,
+    /// Old recordings that were removed, as the settings say.
+    pub removed_recordings: u64,
 }
 
 /// Everything at one moment.
@@ -60,6 +89,10 @@ pub struct Status {
     pub address: Option<SocketAddr>,
     /// The folder that it records to.
     pub data: PathBuf,
+    /// How its disk stands.
+    pub disk: DiskStatus,
+    /// Counters.
+    pub totals: Totals,
     /// Open streams: by machine, then by name.
     pub streams: Vec<StreamStatus>,
 }

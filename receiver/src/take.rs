@@ -181,6 +181,15 @@ impl Take {
         self.properties.iter().find(|(k, _)| *k == key).map_or("", |(_, text)| text)
     }
 
+    /// The stream is called `name`.
+    pub fn rename(&mut self, name: &str) {
+        let key = PropertyKey::NAME.0;
+        match self.properties.iter_mut().find(|(k, _)| *k == key) {
+            Some((_, old)) => name.clone_into(old),
+            None => self.properties.push((key, name.to_owned())),
+        }
+    }
+
     /// The number of the part that comes next, from 1.
     pub fn next_part(&self) -> u32 {
         self.parts.len() as u32 + 1

@@ -93,7 +93,7 @@ fn follow(folder: &Path, journal: &Journal) -> Assembly {
 fn follow_rotating(folder: &Path, journal: &Journal, rotation: Option<Duration>) -> Assembly {
     let progress = Arc::new(Progress::default());
     progress.set_mark(journal.durable());
-    Assembly::new(TAKE, folder.to_owned(), Take::load(folder).unwrap(), progress, Making { features: None, rotation })
+    Assembly::new(TAKE, folder.to_owned(), Take::load(folder).unwrap(), progress, Making { rotation, ..Making::default() })
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn a_part_that_is_long_enough_is_closed_and_its_journal_goes() {
     packer.flush();
     let mut journal = Journal::create(folder, TAKE, 1).unwrap();
     let progress = Arc::new(Progress::default());
-    let making = Making { features: None, rotation: Some(Duration::from_secs(20)) };
+    let making = Making { rotation: Some(Duration::from_secs(20)), ..Making::default() };
     let mut assembly = Assembly::new(TAKE, folder.to_owned(), Take::load(folder).unwrap(), Arc::clone(&progress), making);
     for (count, entry) in std::iter::from_fn(|| packer.pop()).enumerate() {
         append(&mut journal, &entry);

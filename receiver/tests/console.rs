@@ -40,6 +40,8 @@ impl Terminal {
             .arg(data)
             .current_dir(data)
             .env("TERM", "xterm-256color")
+            .env("SEND_LEARN_CONFIG", "/dev/null")
+            .env("XDG_STATE_HOME", data.join("state"))
             .stdin(side())
             .stdout(side())
             .stderr(side())
@@ -127,7 +129,7 @@ fn streams_are_seen_live_and_the_prompt_runs_the_commands() {
     player.play(150);
     player.turn_until_durable();
     let seen = terminal.see("the stream in the table", |text| {
-        text.lines().any(|line| line.starts_with("Lead vox") && line.contains("recording") && line.contains("dB"))
+        text.lines().any(|line| line.starts_with("1  Lead vox") && line.contains("recording") && line.contains("dB"))
     });
     assert!(seen.contains("STREAM") && seen.contains("GB free"), "{seen}");
 
@@ -155,8 +157,46 @@ fn streams_are_seen_live_and_the_prompt_runs_the_commands() {
     terminal.type_text("quit\r");
     assert!(terminal.wait().success());
     terminal.see_text("all recordings are closed");
+    let history = std::fs::read_to_string(data.path().join("state/send-learn/history")).unwrap();
+    assert!(history.starts_with("quality\nstatus\n") && history.ends_with("nonsense\nquit\n"), "{history}");
     let after = tcgetattr(&terminal.line).unwrap();
     assert_eq!((before.local_modes, before.input_modes), (after.local_modes, after.input_modes), "the terminal is as it was");
+}
+
+#[test]
+fn a_stream_is_called_something_else_now_and_in_its_takes_to_come() {
+    let data = tempfile::tempdir().unwrap();
+    let mut terminal = Terminal::start(data.path());
+    let mut player = Player::new(terminal.address(), "Track 3", 2);
+    player.play(100);
+    player.turn_until_durable();
+    terminal.see("the stream in the table", |text| text.lines().any(|line| line.starts_with("1  Track 3")));
+    terminal.type_text("rename 'Track 4' Bass\r");
+    terminal.see_text("no open stream is called");
+    terminal.type_text("rename 1 Upright bass\r");
+    terminal.see_text("Track 3 is called Upright bass from now on");
+    terminal.see("the new name in the table", |text| text.lines().any(|line| line.starts_with("1  Upright bass")));
+    terminal.type_text("streams\r");
+    terminal.see_text(&player.sender.description().stream.to_string());
+    player.play(20);
+    player.finish();
+    let part = complete_parts(data.path()).remove(0);
+    assert_eq!(send_learn::store::Recording::open(&part).unwrap().summary.name, "Upright bass");
+    assert_eq!(assert_holds_what_was_played(&part), 120 * 512);
+    terminal.see_text("no stream is open");
+
+    // The next take of the same plugin, after a restart.
+    terminal.type_text("quit\r");
+    assert!(terminal.wait().success());
+    let server = Server::start(data.path(), "127.0.0.1:0");
+    let mut again = Player::another_take(&player, server.address);
+    again.play(20);
+    again.turn_until_durable();
+    let folders = send_learn::take::folders(data.path()).unwrap();
+    assert!(folders.iter().any(|folder| folder.to_string_lossy().contains("-Upright-bass-")), "{folders:?}");
+    let named =
+        send_learn::take::Take::load(folders.iter().find(|folder| folder.to_string_lossy().contains("Upright")).unwrap()).unwrap();
+    assert_eq!(named.name(), "Upright bass");
 }
 
 #[test]

@@ -65,7 +65,7 @@ fn batch(position: u64, frames: u64, channels: u64) -> Batch {
     }
 }
 
-const PART: Part = Part { number: 1, first_sample: 0 };
+const PART: Part = Part::FIRST;
 
 #[test]
 fn everything_comes_back_bit_for_bit_whatever_the_lengths_of_blocks_and_gaps() {

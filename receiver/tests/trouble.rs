@@ -126,7 +126,7 @@ fn a_take_whose_sender_never_comes_back_is_closed_as_interrupted() {
     use send_learn::server::{Config, Server};
     let data = tempfile::tempdir().unwrap();
     let mut config = Config::new("127.0.0.1:0".parse().unwrap(), data.path().to_owned());
-    config.absence = std::time::Duration::from_millis(300);
+    config.tunable.absence = std::time::Duration::from_millis(300);
     let killed = common::Server::start(data.path(), "127.0.0.1:0");
     let mut player = Player::new(killed.address, "Away", 2);
     player.play(60);

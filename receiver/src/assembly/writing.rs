@@ -7,10 +7,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use send_learn_protocol::packet::close::GoneReason;
-use send_learn_protocol::packet::hello::Description;
+use send_learn_protocol::packet::hello::{Description, PropertyKey};
 use send_learn_protocol::record::{Record, records};
 
-use super::AssemblyError;
+use super::{AssemblyError, Making};
 use crate::archive::Progress;
 use crate::features::{self, Live, Plan};
 use crate::journal::sync_folder;
@@ -34,6 +34,9 @@ pub(super) struct Writing {
     pub(super) timeline: Timeline,
     pub(super) features: Option<Live>,
     plan: Option<Arc<Plan>>,
+    pub(super) compression: u8,
+    /// What a person calls the stream, whatever its sender says.
+    name: Option<String>,
     pub(super) part: Option<PartWriter>,
     /// The next entry, and how many of its records were taken before.
     pub(super) next: u64,
@@ -46,7 +49,7 @@ pub(super) struct Writing {
 }
 
 impl Writing {
-    pub(super) fn new(folder: PathBuf, take: Take, progress: Arc<Progress>, plan: Option<Arc<Plan>>) -> Self {
+    pub(super) fn new(folder: PathBuf, take: Take, progress: Arc<Progress>, making: &Making) -> Self {
         let resume = take.resume.clone();
         progress.frames.store(resume.frames, Ordering::Relaxed);
         progress.gap_frames.store(0, Ordering::Relaxed);
@@ -55,8 +58,10 @@ impl Writing {
             // `Take::load` and `Take::new` see to it that there is one.
             description: take.description().unwrap_or_else(|| unreachable!("a take without an identity")),
             timeline: Timeline::new(take.channels, resume.frames),
-            features: live(plan.as_ref(), &take),
-            plan,
+            features: live(making.features.as_ref(), &take),
+            plan: making.features.clone(),
+            compression: making.compression,
+            name: None,
             take,
             progress,
             part: None,
@@ -95,6 +100,16 @@ impl Writing {
         Ok(())
     }
 
+    /// The stream is called `name` from now on.
+    pub(super) fn rename(&mut self, name: &str) {
+        self.name = Some(name.to_owned());
+        self.description.set_property(PropertyKey::NAME, name);
+        // Should that fail, so does what is written next, and the part is made again.
+        if let Some(Err(error)) = self.part.as_ref().map(|part| part.rename(name)) {
+            tracing::warn!("{error}. The file has its stream's name from its next part on.");
+        }
+    }
+
     pub(super) fn pass_gone(&mut self, end: u64, reason: GoneReason) {
         self.timeline.gone(reason, end - self.next);
         self.next = end;
@@ -117,6 +132,9 @@ impl Writing {
 
     /// Writes a batch; the part's file begins with its first one.
     pub(super) fn commit(&mut self, mut batch: Batch) -> Result<(), AssemblyError> {
+        if self.name.is_some() {
+            batch.properties.retain(|(key, _)| *key != PropertyKey::NAME.0);
+        }
         if let Some(live) = &mut self.features {
             measure(live, &mut batch);
             if let Some(newest) = batch.features.last() {
@@ -132,7 +150,11 @@ impl Writing {
             None => {
                 let number = self.take.next_part();
                 let first_sample = self.take.resume.frames;
-                let mut part = PartWriter::create(&self.part_paths().0, &self.description, Part { number, first_sample })?;
+                let mut part = PartWriter::create(
+                    &self.part_paths().0,
+                    &self.description,
+                    Part { number, first_sample, compression: self.compression },
+                )?;
                 let parameters = self.take.resume.parameters.iter();
                 let parameters = parameters.map(|(parameter, name)| ParameterRow { parameter: *parameter, name: fixed(name) });
                 part.append(Batch { parameters: parameters.collect(), ..Batch::default() })?;
@@ -191,6 +213,10 @@ impl Writing {
     /// that nobody removes a journal that the next life would need.
     pub(super) fn commit_take(&mut self, part: Option<ClosedPart>, state: State, resume: Resume) -> Result<(), AssemblyError> {
         let mut take = self.take.clone();
+        // Files that are being written have the name that `take.json` says.
+        if let Some(name) = self.name.as_ref().filter(|_| part.is_some()) {
+            take.rename(name);
+        }
         take.parts.extend(part);
         take.state = state;
         take.resume = resume;

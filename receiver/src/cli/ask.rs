@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use send_learn::control::{Answer, AskError, Request, ask};
 use send_learn::status::Status;
 
-use super::streams;
+use super::{streams, table};
 
 /// A receiver that is to end has this long to close its recordings.
 const CLOSING: Duration = Duration::from_secs(120);
@@ -22,9 +22,10 @@ pub(super) fn status(data: &Path, json: bool) -> anyhow::Result<ExitCode> {
         writeln!(out)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let Status { version, address, data, streams } = &status;
+    let Status { version, address, data, disk, streams, .. } = &status;
     let address = address.map_or_else(|| "nowhere yet".to_owned(), |address| address.to_string());
     writeln!(out, "Send Learn {version} listens on {address} and records to {}", data.display())?;
+    writeln!(out, "{}", streams::disk_words(disk, streams))?;
     if streams.is_empty() {
         writeln!(out, "{}", streams::NO_STREAM)?;
     }
@@ -35,6 +36,13 @@ pub(super) fn status(data: &Path, json: bool) -> anyhow::Result<ExitCode> {
 pub(super) fn rotate(data: &Path) -> anyhow::Result<ExitCode> {
     accepted(&ask(data, Request::Rotate)?)?;
     println!("the files of all open takes are closed; they go on in others");
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn rename(data: &Path, stream: String, name: String) -> anyhow::Result<ExitCode> {
+    let said = format!("{stream} is called {name} from now on");
+    accepted(&ask(data, Request::Rename { stream, name })?)?;
+    println!("{}", table::clean(&said));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -55,6 +63,7 @@ pub(super) fn stop(data: &Path) -> anyhow::Result<ExitCode> {
 fn accepted(answer: &Answer) -> anyhow::Result<()> {
     match answer {
         Answer::Accepted => Ok(()),
+        Answer::Refused { why } => bail!("{why}"),
         other => bail!("the receiver is of another version: it answers {other:?}"),
     }
 }

@@ -26,15 +26,15 @@ fn standard() -> Settings {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Sequences")]
 pub(super) struct SequenceOptions {
-    /// Length of a sequence, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = standard().sequence_length)]
-    sequence_length: f64,
-    /// How much of a sequence the next one repeats, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = standard().overlap)]
-    overlap: f64,
-    /// The fewest MIDI events in a sequence.
-    #[arg(long, value_name = "COUNT", default_value_t = standard().min_midi_events)]
-    min_midi_events: u64,
+    /// Length of a sequence, in seconds [default: 30, or what the settings say].
+    #[arg(long, value_name = "SECONDS")]
+    sequence_length: Option<f64>,
+    /// How much of a sequence the next one repeats, in seconds [default: 5, or what the settings say].
+    #[arg(long, value_name = "SECONDS")]
+    overlap: Option<f64>,
+    /// The fewest MIDI events in a sequence [default: 10, or what the settings say].
+    #[arg(long, value_name = "COUNT")]
+    min_midi_events: Option<u64>,
     /// Take recordings in which nobody stated consent: they are your own.
     #[arg(long)]
     own: bool,
@@ -65,11 +65,17 @@ pub(super) struct SequenceOptions {
 }
 
 impl SequenceOptions {
-    pub(super) fn settings(&self) -> Settings {
-        Settings {
-            sequence_length: self.sequence_length,
-            overlap: self.overlap,
-            min_midi_events: self.min_midi_events,
+    /// What was said here; else what the receiver's settings say.
+    ///
+    /// # Errors
+    /// When the settings cannot be used.
+    pub(super) fn settings(&self, data: &DataFolder) -> anyhow::Result<Settings> {
+        let usual = data.settings()?;
+        let (sequence_length, overlap) = usual.sequence;
+        Ok(Settings {
+            sequence_length: self.sequence_length.unwrap_or(sequence_length),
+            overlap: self.overlap.unwrap_or(overlap),
+            min_midi_events: self.min_midi_events.unwrap_or(usual.min_midi_events),
             own: self.own,
             seed: self.seed,
             validation: self.validation,
@@ -79,7 +85,7 @@ impl SequenceOptions {
             n_mels: self.n_mels,
             mfcc_n: self.mfcc_n,
             chroma_n: self.chroma_n,
-        }
+        })
     }
 }
 
@@ -110,7 +116,7 @@ pub(super) struct ExportOptions {
 }
 
 pub(super) fn run(options: ExportOptions) -> anyhow::Result<ExitCode> {
-    let settings = options.sequences.settings();
+    let settings = options.sequences.settings(&options.data)?;
     settings.check()?;
     let paths = if options.recordings.is_empty() { vec![options.data.path()?] } else { options.recordings };
     let sources = open(&paths)?;

@@ -95,8 +95,7 @@ mod tests {
             properties: vec![(PropertyKey::NAME, "Bass".into())],
         };
         let take = Take::new(&description);
-        let part = Part { number: 1, first_sample: 0 };
-        let mut writer = PartWriter::create(&data.path().join(take.part_file(1) + ".part"), &description, part).unwrap();
+        let mut writer = PartWriter::create(&data.path().join(take.part_file(1) + ".part"), &description, Part::FIRST).unwrap();
         writer.append(Batch { audio: vec![Piece::Samples(vec![0.5; 96_000])], ..Batch::default() }).unwrap();
         writer.flush().unwrap();
         // Five whole chunks of 16,384 frames.

@@ -1,25 +1,27 @@
 //! The commands that a person types.
 
 mod ask;
+mod config;
 mod console;
 mod export;
+mod flags;
 mod info;
 mod list;
+mod logging;
 mod quality;
+mod reload;
 mod report;
 mod serve;
 mod streams;
 mod table;
 mod verify;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
-use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
-use send_learn::server::{Config, ROTATION};
+use flags::SettingFlags;
+use send_learn::settings::{Effective, Flags, Settings};
 
 /// Records what the Send Learn plugin sends, and looks into recordings.
 #[derive(Debug, Parser)]
@@ -33,20 +35,16 @@ pub(crate) struct Arguments {
 enum Command {
     /// Receive streams and record them, until Ctrl-C.
     Serve {
-        /// Where to listen: UDP for senders, TCP for viewers. Port 0 takes a free one.
-        #[arg(long, default_value = "127.0.0.1:8080")]
-        listen: SocketAddr,
-        /// Listen beyond this machine although nothing is encrypted: whoever reaches the address can send and watch.
-        #[arg(long)]
-        open: bool,
-        /// Begin another file when one is as long as this, in minutes; 0: never.
-        #[arg(long, value_name = "MINUTES", default_value_t = ROTATION.as_secs() / 60)]
-        rotate: u64,
-        /// Do not compute features of the audio while recording.
-        #[arg(long)]
-        no_features: bool,
         #[command(flatten)]
-        data: DataFolder,
+        settings: SettingFlags,
+    },
+    /// Print the settings as they hold, and who said so.
+    Config {
+        /// For programs: one JSON document.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        settings: SettingFlags,
     },
     /// Say what the running receiver is doing.
     Status {
@@ -58,6 +56,15 @@ enum Command {
     },
     /// Have the running receiver close the files of all open takes; they go on in others.
     Rotate {
+        #[command(flatten)]
+        data: DataFolder,
+    },
+    /// Call an open stream something else, from now on and in all its takes to come.
+    Rename {
+        /// Its number in the list of streams, its name, or the begin of its id.
+        stream: String,
+        /// The new name.
+        name: String,
         #[command(flatten)]
         data: DataFolder,
     },
@@ -92,34 +99,38 @@ enum Command {
     },
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 struct DataFolder {
-    /// The folder for recordings [env: SEND_LEARN_DATA; default: SendLearn in the home folder].
+    /// The folder for recordings [env: SEND_LEARN_DATA; default: what the settings say, else SendLearn in the home folder].
     // Read by hand: clap would show the option in every usage line where the variable is set, as the receiver's prompt sets it.
     #[arg(long)]
     data: Option<PathBuf>,
+    /// The file with settings [env: SEND_LEARN_CONFIG; default: send-learn/receiver.toml in the folder for configuration].
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
 }
 
 impl DataFolder {
     fn path(self) -> anyhow::Result<PathBuf> {
-        match self.data.or_else(|| std::env::var_os("SEND_LEARN_DATA").filter(|path| !path.is_empty()).map(PathBuf::from)) {
-            Some(path) => Ok(path),
-            None => {
-                Ok(std::env::home_dir().context("there is no home folder: say where recordings go with --data")?.join("SendLearn"))
-            }
+        match self.data {
+            Some(data) => Ok(data),
+            None => Ok(self.settings()?.data),
         }
+    }
+
+    /// All settings, but for the folder that was named.
+    fn settings(&self) -> anyhow::Result<Settings> {
+        Ok(Effective::resolve(&Flags { config: self.config.clone(), values: Vec::new() })?.settings())
     }
 }
 
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
-        Command::Serve { listen, open, rotate, no_features, data } => {
-            let rotation = (rotate > 0).then(|| Duration::from_secs(rotate.saturating_mul(60)));
-            let config = Config { features: !no_features, rotation, ..Config::new(listen, data.path()?) };
-            serve::run(config, open)
-        }
+        Command::Serve { settings } => serve::run(settings.0),
+        Command::Config { json, settings } => config::run(&settings.0, json),
         Command::Status { json, data } => ask::status(&data.path()?, json),
         Command::Rotate { data } => ask::rotate(&data.path()?),
+        Command::Rename { stream, name, data } => ask::rename(&data.path()?, stream, name),
         Command::Stop { data } => ask::stop(&data.path()?),
         Command::Info { path, json } => info::run(&path, json),
         Command::Verify { path } => verify::run(&path),

@@ -32,7 +32,7 @@ pub(super) struct ReportOptions {
 }
 
 pub(super) fn run(options: ReportOptions) -> anyhow::Result<ExitCode> {
-    let settings = options.sequences.settings();
+    let settings = options.sequences.settings(&options.data)?;
     settings.check()?;
     let paths = if options.recordings.is_empty() { vec![options.data.path()?] } else { options.recordings };
     let sources = export::open(&paths)?;

@@ -1,5 +1,6 @@
 //! How open streams stand, as a table.
 
+use send_learn::disk::{DiskState, DiskStatus};
 use send_learn::status::StreamStatus;
 
 use super::table::{clean, columns, duration};
@@ -10,13 +11,50 @@ pub(super) const NO_STREAM: &str = "no stream is open: put Send Learn on a track
 /// Longer than a name is shown.
 const NAME: usize = 24;
 
-const TITLES: [&str; 12] =
-    ["STREAM", "MACHINE", "STATE", "LENGTH", "SOUND", "MIDI", "RATE", "LEVEL", "LOSS", "LATE", "DELAY", "NOT YET ON DISK"];
+const TITLES: [&str; 13] =
+    ["#", "STREAM", "MACHINE", "STATE", "LENGTH", "SOUND", "MIDI", "RATE", "LEVEL", "LOSS", "LATE", "DELAY", "NOT YET ON DISK"];
 
 /// The table's lines: the titles, then one for each stream.
 pub(super) fn lines(streams: &[StreamStatus]) -> Vec<String> {
     let titles = TITLES.map(str::to_owned).to_vec();
-    columns(&std::iter::once(titles).chain(streams.iter().map(row)).collect::<Vec<_>>())
+    let rows = streams.iter().zip(1..).map(|(stream, number)| row(number, stream));
+    columns(&std::iter::once(titles).chain(rows).collect::<Vec<_>>())
+}
+
+/// What each stream is, as a table: for who wants to know which is which.
+pub(super) fn identities(streams: &[StreamStatus]) -> Vec<String> {
+    let titles = ["#", "STREAM", "MACHINE", "FROM", "RATE", "CHANNELS", "ID", "TAKE"].map(str::to_owned).to_vec();
+    let row = |(stream, number): (&StreamStatus, usize)| {
+        vec![
+            number.to_string(),
+            stream.name.clone(),
+            stream.machine.clone(),
+            stream.peer.to_string(),
+            format!("{} Hz", stream.sample_rate),
+            if stream.channels == 0 { "MIDI alone".to_owned() } else { stream.channels.to_string() },
+            stream.stream.clone(),
+            stream.take.clone(),
+        ]
+    };
+    columns(&std::iter::once(titles).chain(streams.iter().zip(1..).map(row)).collect::<Vec<_>>())
+}
+
+/// How the disk stands: what is free, for how long that lasts at this rate, and what is wrong.
+pub(super) fn disk_words(disk: &DiskStatus, streams: &[StreamStatus]) -> String {
+    let free = disk.free.map_or_else(|| "disk unknown".to_owned(), |free| format!("{:.1} GB free", free as f64 / 1e9));
+    let bits: f64 = streams.iter().map(|stream| stream.bits_per_second).sum();
+    let hours = disk.free.map_or(0.0, |free| free as f64 * 8.0 / bits / 3_600.0);
+    let lasts = match hours {
+        hours if bits < 1.0 || hours > 24.0 * 365.0 => String::new(),
+        hours if hours >= 48.0 => format!(", for {:.0} days of this", hours / 24.0),
+        hours if hours >= 2.0 => format!(", for {hours:.0} hours of this"),
+        hours => format!(", for {:.0} minutes of this", hours * 60.0),
+    };
+    match disk.state {
+        DiskState::Good => format!("{free}{lasts}"),
+        DiskState::Low => format!("LOW ON SPACE: {free}{lasts}"),
+        DiskState::Paused => format!("RECORDING IS PAUSED: {}", disk.why),
+    }
 }
 
 /// Whether nothing needs looking at.
@@ -37,7 +75,7 @@ fn state(stream: &StreamStatus) -> &'static str {
     }
 }
 
-fn row(stream: &StreamStatus) -> Vec<String> {
+fn row(number: usize, stream: &StreamStatus) -> Vec<String> {
     let percent = |share: f64| format!("{:.1} %", share * 100.0);
     let sound = match stream.rms {
         None => "-".to_owned(),
@@ -45,6 +83,7 @@ fn row(stream: &StreamStatus) -> Vec<String> {
         Some(rms) => format!("{:.0} dB", 20.0 * rms.log10()),
     };
     vec![
+        number.to_string(),
         short(if stream.name.is_empty() { "(no name)" } else { &stream.name }),
         short(&stream.machine),
         state(stream).to_owned(),
@@ -73,6 +112,7 @@ mod tests {
     fn stream() -> StreamStatus {
         StreamStatus {
             take: String::new(),
+            stream: String::new(),
             name: "Lead\x1b[2J vox".to_owned(),
             machine: "studio".to_owned(),
             peer: "127.0.0.1:9".parse().unwrap(),
@@ -92,6 +132,10 @@ mod tests {
             resent: 0,
             owed: 0,
             gap_frames: 0,
+            datagrams: 0,
+            lost_datagrams: 0,
+            bytes: 0,
+            crc_mismatches: 0,
         }
     }
 
@@ -101,7 +145,15 @@ mod tests {
         assert_eq!(lines.len(), 2);
         let cells: Vec<&str> = lines[1].split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect();
         let figures = ["recording", "1:01.0", "-20 dB", "12", "3.10 Mbit/s", "1.0", "0.0 %", "0.0 %", "-", "0.0 s"];
-        assert_eq!(cells, [&["Lead[2J vox", "studio"][..], &figures].concat());
+        assert_eq!(cells, [&["1", "Lead[2J vox", "studio"][..], &figures].concat());
+    }
+
+    #[test]
+    fn the_disk_says_how_long_it_lasts_and_what_is_wrong() {
+        let disk = |state, why: &str| DiskStatus { state, free: Some(27_900_000_000), why: why.to_owned() };
+        assert_eq!(disk_words(&disk(DiskState::Good, ""), &[stream()]), "27.9 GB free, for 20 hours of this");
+        assert_eq!(disk_words(&disk(DiskState::Low, ""), &[]), "LOW ON SPACE: 27.9 GB free");
+        assert_eq!(disk_words(&disk(DiskState::Paused, "full"), &[stream()]), "RECORDING IS PAUSED: full");
     }
 
     #[test]

@@ -204,6 +204,15 @@ pub fn segments(folder: &Path) -> Result<Vec<u32>, JournalError> {
     Ok(numbers)
 }
 
+/// Bytes of all segments in `folder`.
+///
+/// # Errors
+/// [`JournalError::Io`] when the folder cannot be read.
+pub fn size(folder: &Path) -> Result<u64, JournalError> {
+    let sizes = segments(folder)?.into_iter().map(|segment| segment_path(folder, segment).metadata().map_or(0, |file| file.len()));
+    Ok(sizes.sum())
+}
+
 /// Removes the segments in `folder` for which `unneeded` holds, and syncs the folder.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ use send_learn_protocol::units::{HostNanos, SourceNumber, TakeId};
 
 use super::{Report, Reporter};
 use crate::archive::Progress;
-use crate::journal::{Frame, Journal};
+use crate::journal::{Frame, Journal, JournalError};
 use crate::ranges::RangeSet;
 
 pub(super) struct Live {
@@ -19,10 +19,12 @@ pub(super) struct Live {
     /// What was appended since the last sync.
     pub(super) entries: Vec<SourceNumber>,
     pub(super) gone: Vec<(Gone, HostNanos)>,
+    /// What came while recording was paused, and was not taken.
+    pub(super) refused: Vec<SourceNumber>,
+    /// Bytes of the journal when it was opened.
+    pub(super) found: u64,
     pub(super) absent_since: Option<Instant>,
     pub(super) progress: Arc<Progress>,
-    /// The last sync failed: said once.
-    pub(super) failing: bool,
 }
 
 impl Live {
@@ -31,31 +33,35 @@ impl Live {
     }
 
     /// Makes durable what was appended, and says so; or says what the disk did not take.
-    pub(super) fn sync(&mut self, take: TakeId, report: &Reporter) {
+    ///
+    /// # Errors
+    /// Why the disk did not take it.
+    pub(super) fn sync(&mut self, take: TakeId, report: &Reporter) -> Result<(), JournalError> {
         if self.is_synced() {
-            return;
+            return Ok(());
         }
         match self.journal.sync() {
             Ok(position) => {
                 self.progress.set_mark(position);
                 self.entries.drain(..).for_each(|number| self.held.insert_one(number));
                 self.gone.drain(..).for_each(|(gone, _)| self.held.insert(SourceRange { ..gone.range }));
-                if std::mem::take(&mut self.failing) {
-                    tracing::info!("the disk takes the journal again");
-                }
                 report(Report::Durable { take, number: self.held.complete() });
+                Ok(())
             }
             Err(error) => {
-                if !std::mem::replace(&mut self.failing, true) {
-                    tracing::error!(
-                        "{error}. Nothing is lost: the sender keeps what is not on disk, and sends it again. Free disk space."
-                    );
-                }
                 report(Report::Lost { take, numbers: std::mem::take(&mut self.entries) });
                 for (gone, arrived) in &self.gone {
                     self.journal.append(&Frame::Gone { gone: *gone, arrived: *arrived });
                 }
+                Err(error)
             }
+        }
+    }
+
+    /// Says what came while recording was paused.
+    pub(super) fn give_back(&mut self, take: TakeId, report: &Reporter) {
+        if !self.refused.is_empty() {
+            report(Report::Lost { take, numbers: std::mem::take(&mut self.refused) });
         }
     }
 }

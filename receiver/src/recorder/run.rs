@@ -13,6 +13,7 @@ use send_learn_protocol::units::{SessionId, SourceNumber, TakeId};
 use super::live::Live;
 use super::{Command, Config, Report, Reporter};
 use crate::archive::{self, Progress};
+use crate::disk::{INTERVAL, Watch};
 use crate::journal::{self, Frame, Journal, JournalError};
 use crate::queue::Queue;
 use crate::ranges::RangeSet;
@@ -21,11 +22,9 @@ use crate::take::{self, State, Take, TakeError};
 /// Journals with new data are synced at most this often.
 const SYNC_INTERVAL: Duration = Duration::from_millis(200);
 
-/// The recorder looks after absent senders at least this often.
-const IDLE: Duration = Duration::from_secs(1);
-
 pub(super) struct Recorder {
     pub(super) config: Config,
+    pub(super) disk: Watch,
     pub(super) takes: HashMap<TakeId, Known>,
     pub(super) archive: Queue<archive::Command>,
     pub(super) archive_thread: JoinHandle<()>,
@@ -45,8 +44,22 @@ pub(super) enum Status {
     Live(Box<Live>),
     /// The archive is closing its part; a sender may be waiting.
     Closing(Option<SessionId>),
-    /// Nothing is open.
-    Closed(Box<Take>),
+    /// Nothing is open. Of a take that may never be heard of again only this is kept in memory.
+    Closed(Brief),
+}
+
+/// How a closed take stands.
+#[derive(Clone, Copy)]
+pub(super) struct Brief {
+    state: State,
+    /// Entries below this are in its files.
+    entries: u64,
+}
+
+impl From<&Take> for Brief {
+    fn from(take: &Take) -> Self {
+        Self { state: take.state, entries: take.resume.entry }
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -60,28 +73,43 @@ enum OpenError {
 }
 
 impl Recorder {
-    /// Takes over what an earlier life left: open takes wait for their senders, leftovers of closed ones are removed.
+    /// Takes over what an earlier life left: open takes wait for their senders, leftovers of closed ones are removed. Says in the log what was
+    /// found.
     pub(super) fn resume(&mut self, takes: HashMap<TakeId, (PathBuf, Take)>) {
+        let begin = Instant::now();
+        let (mut open, mut failed) = (0, 0);
         for (id, (folder, take)) in takes {
             let state = take.state;
-            self.takes.insert(id, Known { folder: folder.clone(), status: Status::Closed(Box::new(take.clone())) });
+            self.takes.insert(id, Known { folder: folder.clone(), status: Status::Closed(Brief::from(&take)) });
             match state {
-                State::Open => {
-                    tracing::info!(folder = %folder.display(), "an earlier life left this take open: it is completed from its journal");
-                    if let Err(error) = self.open(id, folder, take) {
+                State::Open => match self.open(id, folder, take) {
+                    Ok(()) => open += 1,
+                    Err(error) => {
+                        failed += 1;
                         tracing::error!("{error}. The take is left as it is.");
                     }
-                }
+                },
                 State::Complete => remove_journal(&folder),
                 State::Interrupted | State::Damaged => {}
             }
+        }
+        if open + failed > 0 {
+            let bytes: u64 = self.live().map(|live| live.found).sum();
+            let (bytes, seconds) = (bytes as f64 / 1e6, begin.elapsed().as_secs_f64());
+            let takes = if open == 1 { "a take".to_owned() } else { format!("{open} takes") };
+            let unread = if failed > 0 { format!(", and {failed} that cannot be read") } else { String::new() };
+            tracing::info!(
+                "an earlier life left {takes} open{unread}: {bytes:.1} MB of journal were checked in {seconds:.2} s; files are made again from \
+                 it, and senders are waited for"
+            );
         }
     }
 
     pub(super) fn run(&mut self, commands: &Queue<Command>) {
         loop {
-            let waiting = self.live().any(|live| !live.is_synced());
-            let timeout = if waiting { SYNC_INTERVAL.saturating_sub(self.synced.elapsed()) } else { IDLE.min(self.config.absence) };
+            self.look_at_disk();
+            let waiting = self.live().any(|live| !live.is_synced() || !live.refused.is_empty());
+            let timeout = if waiting { SYNC_INTERVAL.saturating_sub(self.synced.elapsed()) } else { self.patience() };
             for command in commands.drain(timeout) {
                 self.handle(command);
             }
@@ -94,6 +122,21 @@ impl Recorder {
                 return;
             }
         }
+    }
+
+    /// How long the recorder may wait when nothing comes: absent senders and the disk are looked after.
+    fn patience(&self) -> Duration {
+        INTERVAL.min(self.config.tunable.absence)
+    }
+
+    /// Pauses when the disk takes nothing, and goes on when it does.
+    fn look_at_disk(&mut self) {
+        let was_paused = self.disk.is_paused();
+        let Some(status) = self.disk.look(&self.config.tunable) else { return };
+        if self.disk.is_paused() != was_paused {
+            self.archive.push(archive::Command::Pause(self.disk.is_paused()));
+        }
+        (self.report)(Report::Disk(status));
     }
 
     fn live(&mut self) -> impl Iterator<Item = &mut Live> {
@@ -114,7 +157,11 @@ impl Recorder {
         match command {
             Command::Open { session, description } => self.on_open(session, &description),
             Command::Entry { take, number, arrival, arrived, entry } => {
+                let paused = self.disk.is_paused();
                 let Some(live) = self.live_take(take).filter(|live| !live.held.contains(number)) else { return };
+                if paused {
+                    return live.refused.push(number);
+                }
                 live.journal.append(&Frame::Entry { number, arrival, arrived, entry: &entry });
                 live.entries.push(number);
             }
@@ -130,6 +177,11 @@ impl Recorder {
                 _ => {}
             },
             Command::Rotate => self.archive.push(archive::Command::Rotate),
+            Command::Rename { take, name } => self.archive.push(archive::Command::Rename { id: take, name }),
+            Command::Configure(tunable) => {
+                self.config.tunable = tunable;
+                self.archive.push(archive::Command::Configure(archive::Setting::from(&tunable)));
+            }
             Command::Archived { id, take } => self.on_archived(id, take),
             Command::Stop => self.stopping = true,
         }
@@ -147,21 +199,23 @@ impl Recorder {
             None if live >= self.config.max_takes => {
                 return (self.report)(Report::Refused { session, reason: Refusal::TooManyStreams });
             }
+            // There is no room for its folder. Its sender keeps what it has, and tries again.
+            None if self.disk.is_paused() => return (self.report)(Report::Refused { session, reason: Refusal::Storage }),
             None => self.create(description),
             Some(Known { status: Status::Closing(waiting), .. }) => {
                 *waiting = Some(session);
                 return;
             }
             Some(Known { status: Status::Live(_), .. }) => Ok(()),
-            Some(Known { status: Status::Closed(take), folder }) => match take.state {
+            Some(Known { status: Status::Closed(brief), folder }) => match brief.state {
                 State::Complete | State::Damaged => {
                     // Its sender has not heard yet that all is durable.
-                    let held = Held { complete: SourceNumber(take.resume.entry), beyond: Vec::new() };
+                    let held = Held { complete: SourceNumber(brief.entries), beyond: Vec::new() };
                     return (self.report)(Report::Accepted { session, held, progress: Arc::default() });
                 }
                 State::Open | State::Interrupted => {
-                    let (folder, take) = (folder.clone(), (**take).clone());
-                    self.open(id, folder, take)
+                    let folder = folder.clone();
+                    Take::load(&folder).map_err(OpenError::from).and_then(|take| self.open(id, folder, take))
                 }
             },
         };
@@ -186,7 +240,7 @@ impl Recorder {
         take::create_folder(&self.config.data, &folder).map_err(|source| OpenError::Folder { path: folder.clone(), source })?;
         let take = Take::new(description);
         take.save(&folder)?;
-        self.takes.insert(description.take, Known { folder: folder.clone(), status: Status::Closed(Box::new(take.clone())) });
+        self.takes.insert(description.take, Known { folder: folder.clone(), status: Status::Closed(Brief::from(&take)) });
         self.open(description.take, folder, take)
     }
 
@@ -205,16 +259,22 @@ impl Recorder {
         })?;
         let progress = Arc::new(Progress::default());
         progress.set_mark(journal.durable());
+        let found = journal::size(&folder)?;
+        let name = self.config.names.of(&take.stream_id);
         let follow = archive::Command::Follow { id, folder: folder.clone(), take: Box::new(take), progress: Arc::clone(&progress) };
         self.archive.push(follow);
+        if let Some(name) = name {
+            self.archive.push(archive::Command::Rename { id, name });
+        }
         let live = Live {
             journal,
             held,
             entries: Vec::new(),
             gone: Vec::new(),
+            refused: Vec::new(),
+            found,
             absent_since: Some(Instant::now()),
             progress,
-            failing: false,
         };
         self.takes.insert(id, Known { folder, status: Status::Live(Box::new(live)) });
         Ok(())
@@ -224,7 +284,7 @@ impl Recorder {
         let Some(known) = self.takes.get_mut(&id) else { return };
         let (state, folder) = (take.state, known.folder.clone());
         let description = take.description();
-        let before = std::mem::replace(&mut known.status, Status::Closed(take.clone()));
+        let before = std::mem::replace(&mut known.status, Status::Closed(Brief::from(&*take)));
         match state {
             State::Complete => remove_journal(&folder),
             // It could not be closed. It stays open, and is closed when its sender has been away for as long again.
@@ -241,10 +301,15 @@ impl Recorder {
     }
 
     fn sync(&mut self) {
-        let report = &self.report;
+        let (report, paused) = (&self.report, self.disk.is_paused());
         for (id, known) in &mut self.takes {
-            if let Status::Live(live) = &mut known.status {
-                live.sync(*id, report);
+            let Status::Live(live) = &mut known.status else { continue };
+            live.give_back(*id, report);
+            if paused {
+                continue;
+            }
+            if let Err(error) = live.sync(*id, report) {
+                self.disk.fail(error.to_string());
             }
         }
         self.archive.nudge();
@@ -252,7 +317,7 @@ impl Recorder {
     }
 
     fn close_absent(&mut self) {
-        let absence = self.config.absence;
+        let absence = self.config.tunable.absence;
         for (id, known) in &mut self.takes {
             let Status::Live(live) = &known.status else { continue };
             let away = live.absent_since.is_some_and(|since| since.elapsed() >= absence);

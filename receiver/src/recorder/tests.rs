@@ -1,4 +1,6 @@
 use super::run::{Known, Status};
+use std::time::Duration;
+
 use super::*;
 
 #[test]
@@ -7,10 +9,11 @@ fn a_sender_that_leaves_while_it_waits_for_the_archive_is_not_let_in_afterwards(
     let take = TakeId([1; 16]);
     let status = Status::Closing(Some(SessionId(7)));
     let mut recorder = Recorder {
+        disk: Watch::new(folder.path()),
         config: Config {
             data: folder.path().to_owned(),
-            absence: Duration::ZERO,
-            archive: archive::Setting::default(),
+            tunable: Tunable { absence: Duration::ZERO, ..Tunable::default() },
+            names: Names::default(),
             max_takes: 1,
         },
         takes: HashMap::from([(take, Known { folder: folder.path().to_owned(), status })]),

@@ -7,22 +7,27 @@ use send_learn_protocol::tap::Health;
 use send_learn_protocol::units::{HostNanos, TakeId};
 
 use super::{Server, Stream};
-use crate::status::{Status, StreamStatus};
+use crate::disk::DiskState;
+use crate::status::{Status, StreamStatus, Totals};
 
 impl Server {
     /// Measures how streams fare, tells viewers, and asks again for what the disk did not take.
     pub(super) fn measure_health(&mut self, now: HostNanos) {
+        let paused = self.disk.state == DiskState::Paused;
         for stream in self.streams.values_mut().filter(|stream| stream.key != 0) {
-            stream.unkept.drain(..).for_each(|number| self.receiver.forget(stream.session, number));
+            // While nothing can be recorded nothing is asked for.
+            if !paused {
+                std::mem::take(&mut stream.unkept).numbers().for_each(|number| self.receiver.forget(stream.session, number));
+            }
             if let Some(stats) = self.receiver.stats(stream.session) {
                 stream.health = stream.meter.health(now, stats, &stream.progress);
                 self.tap.health(stream.key, stream.health);
             }
         }
         self.tap.close_silent(now, self.poll.registry());
-        if self.refused_entries > 0 {
-            tracing::warn!(entries = self.refused_entries, "the disk is too slow: these are asked for again");
-            self.refused_entries = 0;
+        let refused = self.totals.refused_entries - std::mem::replace(&mut self.refused_told, self.totals.refused_entries);
+        if refused > 0 {
+            tracing::warn!(entries = refused, "the disk is too slow: these are asked for again");
         }
     }
 
@@ -48,7 +53,13 @@ impl Server {
         let mut streams: Vec<StreamStatus> = accepted.map(|(take, stream)| stream.status(*take)).collect();
         streams.sort_by(|a, b| (&a.machine, &a.name, &a.take).cmp(&(&b.machine, &b.name, &b.take)));
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        Status { version, address: Some(self.address), data: self.data.clone(), streams }
+        let totals = Totals {
+            rejected_datagrams: self.receiver.rejected(),
+            viewers: self.tap.viewers() as u64,
+            removed_recordings: self.retention.removed(),
+            ..self.totals
+        };
+        Status { version, address: Some(self.address), data: self.data.clone(), disk: self.disk.clone(), totals, streams }
     }
 }
 
@@ -58,6 +69,7 @@ impl Stream {
         let health = &self.health;
         StreamStatus {
             take: take.to_string(),
+            stream: self.description.stream.to_string(),
             name: text(PropertyKey::NAME),
             machine: text(PropertyKey::MACHINE),
             peer: self.peer,
@@ -77,6 +89,10 @@ impl Stream {
             resent: health.resent,
             owed: health.owed,
             gap_frames: health.gap_frames,
+            datagrams: self.meter.newest().datagrams,
+            lost_datagrams: self.meter.newest().lost,
+            bytes: self.meter.newest().bytes,
+            crc_mismatches: self.progress.crc_mismatches.load(Ordering::Relaxed),
         }
     }
 }

@@ -12,14 +12,13 @@ use hdf5::Dataset;
 use hdf5_sys::h5d::H5Dwrite_chunk;
 use hdf5_sys::h5p::H5P_DEFAULT;
 
-use super::layout::DEFLATE_LEVEL;
-
-/// Writes the chunk whose first frame is `frame`: `samples` fill the chunk, filters are shuffle and deflate.
+/// Writes the chunk whose first frame is `frame`: `samples` fill the chunk, filters are shuffle and deflate of
+/// this level.
 ///
 /// # Errors
 /// What HDF5 says.
-pub(super) fn write_audio_chunk(audio: &Dataset, frame: u64, samples: &[f32]) -> hdf5::Result<()> {
-    let filtered = deflate(&shuffle(samples))?;
+pub fn write_audio_chunk(audio: &Dataset, frame: u64, samples: &[f32], level: u8) -> hdf5::Result<()> {
+    let filtered = deflate(&shuffle(samples), level)?;
     let offset = [frame, 0];
     let status = hdf5::sync::sync(|| {
         // SAFETY: the dataset is open, as `audio` holds it; `offset` has one number for each of its two dimensions; the buffer
@@ -42,7 +41,7 @@ fn shuffle(samples: &[f32]) -> Vec<u8> {
     out
 }
 
-fn deflate(bytes: &[u8]) -> hdf5::Result<Vec<u8>> {
-    let mut encoder = ZlibEncoder::new(Vec::with_capacity(bytes.len()), Compression::new(u32::from(DEFLATE_LEVEL)));
+fn deflate(bytes: &[u8], level: u8) -> hdf5::Result<Vec<u8>> {
+    let mut encoder = ZlibEncoder::new(Vec::with_capacity(bytes.len()), Compression::new(u32::from(level)));
     encoder.write_all(bytes).and_then(|()| encoder.finish()).map_err(|error| hdf5::Error::from(error.to_string()))
 }

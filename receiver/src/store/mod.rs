@@ -6,6 +6,7 @@ pub mod reader;
 pub mod verify;
 pub mod writer;
 
+pub use chunk::write_audio_chunk;
 pub use reader::{Recording, Summary};
 pub use writer::PartWriter;
 

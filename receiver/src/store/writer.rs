@@ -22,6 +22,13 @@ pub struct Part {
     pub number: u32,
     /// The position of its first frame.
     pub first_sample: u64,
+    /// The gzip level of its audio, 0 to 9.
+    pub compression: u8,
+}
+
+impl Part {
+    /// The first part of a take, with the usual compression.
+    pub const FIRST: Self = Self { number: 1, first_sample: 0, compression: DEFLATE_LEVEL };
 }
 
 /// One HDF5 file that grows. Audio is written in whole chunks, each once; rows are written when [`flush`](Self::flush) is
@@ -55,7 +62,7 @@ impl PartWriter {
             write_attributes(&file, description, part)?;
             let audio = match usize::from(description.channels) {
                 0 => None,
-                channels => Some(Audio::create(&file, channels)?),
+                channels => Some(Audio::create(&file, channels, part.compression)?),
             };
             let writer = Self {
                 path: path.to_owned(),
@@ -82,6 +89,15 @@ impl PartWriter {
     /// Frames taken so far, those that wait for their chunk to fill included.
     pub fn frames(&self) -> u64 {
         self.frames
+    }
+
+    /// Changes the stream's name in the file.
+    ///
+    /// # Errors
+    /// [`StoreError::Hdf5`].
+    pub fn rename(&self, name: &str) -> Result<(), StoreError> {
+        let label = property_attribute(PropertyKey::NAME);
+        label.map_or(Ok(()), |label| write_text(&self.file, label, name)).map_err(hdf5_error(&self.path))
     }
 
     /// Adds a batch.
@@ -240,6 +256,8 @@ fn hdf5_error(path: &Path) -> impl Fn(hdf5::Error) -> StoreError + '_ {
 struct Audio {
     dataset: Dataset,
     channels: usize,
+    /// The gzip level.
+    level: u8,
     /// Frames in whole chunks that are written (or, where all samples are missing, skipped).
     written: u64,
     /// The chunk that is being filled.
@@ -247,12 +265,12 @@ struct Audio {
 }
 
 impl Audio {
-    fn create(file: &File, channels: usize) -> hdf5::Result<Self> {
+    fn create(file: &File, channels: usize, level: u8) -> hdf5::Result<Self> {
         let dataset = file
             .new_dataset::<f32>()
             .chunk((AUDIO_CHUNK, channels))
             .shuffle()
-            .deflate(DEFLATE_LEVEL)
+            .deflate(level)
             .shape((0.., channels))
             .create("audio")?;
         write_text(
@@ -261,7 +279,7 @@ impl Audio {
             "Samples as the host gave them, float32, nominally -1 to 1. Row i is sample first_sample + i.",
         )?;
         write_text(&dataset, "unit", "full scale")?;
-        Ok(Self { dataset, channels, written: 0, chunk: Vec::with_capacity(AUDIO_CHUNK * channels) })
+        Ok(Self { dataset, channels, level, written: 0, chunk: Vec::with_capacity(AUDIO_CHUNK * channels) })
     }
 
     fn append(&mut self, mut samples: &[f32]) -> hdf5::Result<()> {
@@ -302,7 +320,7 @@ impl Audio {
     fn write_chunk(&mut self, frames: u64) -> hdf5::Result<()> {
         self.dataset.resize(((self.written + frames) as usize, self.channels))?;
         if self.chunk.iter().any(|sample| sample.to_bits() != 0) {
-            write_audio_chunk(&self.dataset, self.written, &self.chunk)?;
+            write_audio_chunk(&self.dataset, self.written, &self.chunk, self.level)?;
         }
         self.written += frames;
         self.chunk.clear();

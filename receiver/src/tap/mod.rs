@@ -57,6 +57,11 @@ impl Tap {
         Ok(Self { listener, first_token, viewers: BTreeMap::new(), streams: BTreeMap::new(), history: History::default() })
     }
 
+    /// How many viewers are connected.
+    pub fn viewers(&self) -> usize {
+        self.viewers.len()
+    }
+
     /// Takes new connections.
     pub fn accept(&mut self, now: HostNanos, registry: &Registry) {
         loop {

@@ -20,7 +20,20 @@ use send_learn_protocol::units::{HostId, MachineId, SamplePosition, StreamId, Ta
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 pub fn command(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_send-learn")).args(arguments).output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_send-learn")).args(arguments).env("SEND_LEARN_CONFIG", "/dev/null").output().unwrap()
+}
+
+/// `send-learn serve` on a folder, with no settings but these.
+pub fn serve(data: &Path, listen: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_send-learn"));
+    command.args(["serve", "--listen", listen, "--data"]).arg(data).env("SEND_LEARN_CONFIG", "/dev/null");
+    command
+}
+
+/// What a running receiver says of itself.
+pub fn status(data: &Path) -> send_learn::status::Status {
+    let output = command(&["status", "--json", "--data", data.to_str().unwrap()]);
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output)))
 }
 
 /// `send-learn serve` on a folder; killed when dropped.
@@ -31,17 +44,26 @@ pub struct Server {
 
 impl Server {
     pub fn start(data: &Path, listen: &str) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_send-learn"))
-            .args(["serve", "--listen", listen, "--data"])
-            .arg(data)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .unwrap();
+        Self::start_command(&mut serve(data, listen))
+    }
+
+    /// Starts `command`, which is to become a receiver.
+    pub fn start_command(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("listening on ").unwrap_or_else(|| panic!("{line:?}")).parse().unwrap();
         Self { child, address }
+    }
+
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// kill -9.
@@ -52,8 +74,7 @@ impl Server {
 
     /// SIGTERM; waits for the orderly end.
     pub fn stop(mut self) {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.signal(rustix::process::Signal::TERM);
         assert!(self.child.wait().unwrap().success());
     }
 }
@@ -105,10 +126,26 @@ pub struct Player {
 
 impl Player {
     pub fn new(to: SocketAddr, name: &str, channels: u16) -> Self {
+        Self::describing(to, description(name, channels))
+    }
+
+    /// A stream of another sample rate.
+    pub fn at_rate(to: SocketAddr, name: &str, channels: u16, sample_rate: f64) -> Self {
+        Self::describing(to, Description { sample_rate, ..description(name, channels) })
+    }
+
+    /// The next take of the same stream.
+    pub fn another_take(before: &Self, to: SocketAddr) -> Self {
+        let take = TakeId::random();
+        Self::describing(to, Description { take, ..before.sender.description().clone() })
+    }
+
+    fn describing(to: SocketAddr, description: Description) -> Self {
+        let channels = description.channels;
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
         let config = SenderConfig { mode: SendMode::Fast, ..SenderConfig::default() };
-        let sender = Sender::new(config, description(name, channels), now().0, now());
+        let sender = Sender::new(config, description, now().0, now());
         Self { sender, socket, to, channels, position: 0, finished: false, loss: 0, chance: 1 }
     }
 

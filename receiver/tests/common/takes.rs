@@ -114,7 +114,7 @@ impl Take {
             started: HostNanos(self.host_nanos),
             properties: vec![(PropertyKey::NAME, self.name.into()), (PropertyKey::CONSENT, self.consent.into())],
         };
-        let mut writer = PartWriter::create(&path, &description, Part { number: 1, first_sample: 0 }).unwrap();
+        let mut writer = PartWriter::create(&path, &description, Part::FIRST).unwrap();
         let frames = self.seconds * RATE;
         for position in (0..frames).step_by(BLOCK as usize) {
             let channels = u64::from(self.channels);

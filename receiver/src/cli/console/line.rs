@@ -5,7 +5,7 @@ use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
 /// Lines that are remembered.
-const HISTORY: usize = 200;
+pub(super) const HISTORY: usize = 200;
 
 /// What a key came to.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,6 +32,16 @@ pub(super) struct Line {
 }
 
 impl Line {
+    /// An empty line after these.
+    pub(super) fn new(history: Vec<String>) -> Self {
+        Self { history, ..Self::default() }
+    }
+
+    /// The lines before, oldest first.
+    pub(super) fn history(&self) -> &[String] {
+        &self.history
+    }
+
     pub(super) fn text(&self) -> &str {
         self.input.value()
     }

@@ -1,5 +1,6 @@
 //! The console of `send-learn serve` on a terminal: a live table of the streams, the log above it, and a prompt below.
 
+mod history;
 mod line;
 mod log;
 mod screen;
@@ -11,12 +12,14 @@ use std::process::{Child, Command};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context;
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
 use rustix::process::{Pid, setpriority_process};
 use send_learn::server::{Remote, Server};
+use send_learn::settings::FILE_VARIABLE;
+use send_learn::status::StreamStatus;
 
 pub(super) use log::Log;
 
@@ -27,9 +30,6 @@ use words::Asked;
 
 /// The table is redrawn this often.
 const REDRAW: Duration = Duration::from_millis(250);
-
-/// The free space of the disk is looked up this often.
-const LOOK_AT_DISK: Duration = Duration::from_secs(5);
 
 /// Programs that are run from the prompt leave the processor to the recording.
 const NICENESS: i32 = 10;
@@ -49,16 +49,16 @@ impl Elsewhere {
 ///
 /// # Errors
 /// What the operating system says about the terminal, or the server about its end. Recordings are closed in both cases.
-pub(super) fn run(server: Server, data: &Path, log: Log, elsewhere: Elsewhere) -> anyhow::Result<()> {
+pub(super) fn run(server: Server, data: &Path, config: Option<PathBuf>, log: Log, elsewhere: Elsewhere) -> anyhow::Result<()> {
     let remote = server.remote();
     let mut console = Console {
         head: format!(" Send Learn · {} · {}", server.address(), data.display()),
-        disk: Disk::default(),
         data: data.to_owned(),
+        config,
         log,
         elsewhere,
         remote: remote.clone(),
-        line: Line::default(),
+        line: Line::new(history::load()),
     };
     let server = thread::Builder::new().name("server".into()).spawn(move || server.run())?;
     let ran = console.run(&server);
@@ -77,8 +77,9 @@ pub(super) fn run(server: Server, data: &Path, log: Log, elsewhere: Elsewhere) -
 
 struct Console {
     head: String,
-    disk: Disk,
     data: PathBuf,
+    /// The settings file that was named.
+    config: Option<PathBuf>,
     log: Log,
     elsewhere: Elsewhere,
     remote: Remote,
@@ -95,7 +96,7 @@ impl Console {
                 screen = self.open()?;
             }
             screen.print(&self.log.take())?;
-            let head = format!("{} · {} ", self.head, self.disk.words(&self.data));
+            let head = format!("{} · {} ", self.head, streams::disk_words(&status.disk, &status.streams));
             screen.draw(&head, &status, &self.line)?;
             if !event::poll(REDRAW)? {
                 continue;
@@ -116,11 +117,14 @@ impl Console {
                 }
                 _ => continue,
             };
+            history::save(self.line.history());
             screen.print(&[format!("> {entered}")])?;
             match words::read(&entered) {
                 Asked::Nothing => {}
                 Asked::Quit => break,
-                Asked::Status => screen.print(&self.status())?,
+                Asked::Status => screen.print(&self.status(streams::lines))?,
+                Asked::Streams => screen.print(&self.status(streams::identities))?,
+                Asked::Rename(stream, name) => screen.print(&[self.rename(&stream, &name)])?,
                 Asked::Help => {
                     let rows: Vec<Vec<String>> = words::HELP.iter().map(|row| row.map(str::to_owned).to_vec()).collect();
                     screen.print(&table::columns(&rows))?;
@@ -145,9 +149,16 @@ impl Console {
         screen
     }
 
-    fn status(&self) -> Vec<String> {
+    fn status(&self, table: impl Fn(&[StreamStatus]) -> Vec<String>) -> Vec<String> {
         let status = self.remote.status();
-        if status.streams.is_empty() { vec![streams::NO_STREAM.to_owned()] } else { streams::lines(&status.streams) }
+        if status.streams.is_empty() { vec![streams::NO_STREAM.to_owned()] } else { table(&status.streams) }
+    }
+
+    fn rename(&self, stream: &str, name: &str) -> String {
+        match self.remote.rename(stream, name) {
+            Ok(before) => table::clean(&format!("{} is called {name} from now on", before.name)),
+            Err(error) => error.to_string(),
+        }
     }
 
     /// Runs a command of this program as a process of its own, which has the terminal while it lasts: whatever becomes of it,
@@ -162,7 +173,10 @@ impl Console {
     }
 
     fn wait_for_program(&self, words: &[String]) -> io::Result<()> {
-        let mut child: Child = Command::new(std::env::current_exe()?).args(words).env("SEND_LEARN_DATA", &self.data).spawn()?;
+        let mut program = Command::new(std::env::current_exe()?);
+        program.args(words).env("SEND_LEARN_DATA", &self.data);
+        program.envs(self.config.iter().map(|config| (FILE_VARIABLE, config)));
+        let mut child: Child = program.spawn()?;
         // Where that is not allowed, it runs as it is.
         let _ = setpriority_process(Some(Pid::from_child(&child)), NICENESS);
         let status = loop {
@@ -178,22 +192,5 @@ impl Console {
             eprintln!("({} ended with {status})", words[0]);
         }
         Ok(())
-    }
-}
-
-/// The room that is left on the disk of the recordings.
-#[derive(Default)]
-struct Disk {
-    looked: Option<Instant>,
-    free: Option<u64>,
-}
-
-impl Disk {
-    fn words(&mut self, data: &Path) -> String {
-        if self.looked.is_none_or(|looked| looked.elapsed() >= LOOK_AT_DISK) {
-            self.looked = Some(Instant::now());
-            self.free = rustix::fs::statvfs(data).ok().map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize));
-        }
-        self.free.map_or_else(|| "disk unknown".to_owned(), |bytes| format!("{:.1} GB free", bytes as f64 / 1e9))
     }
 }

@@ -10,6 +10,7 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line as Row, Span};
 use ratatui::widgets::{Paragraph, Widget};
 use ratatui::{Frame, Terminal, TerminalOptions, Viewport};
+use send_learn::disk::DiskState;
 use send_learn::status::Status;
 use unicode_width::UnicodeWidthChar;
 
@@ -91,7 +92,12 @@ fn draw(frame: &mut Frame<'_>, head: &str, status: &Status, line: &Line) {
     let [top, middle, bottom] =
         Layout::vertical([Constraint::Length(1), Constraint::Min(0), Constraint::Length(1)]).areas(frame.area());
     let bold = Style::new().add_modifier(Modifier::BOLD);
-    frame.render_widget(Paragraph::new(head).style(Style::new().add_modifier(Modifier::REVERSED)), top);
+    let style = match status.disk.state {
+        DiskState::Good => Style::new(),
+        DiskState::Low => Style::new().fg(Color::Yellow),
+        DiskState::Paused => Style::new().fg(Color::Red),
+    };
+    frame.render_widget(Paragraph::new(head).style(style.add_modifier(Modifier::REVERSED)), top);
     draw_streams(frame, middle, status, bold);
     let prompt = Row::from(vec![Span::styled("> ", bold), Span::raw(line.text())]);
     let column = 2 + line.cursor() as u16;

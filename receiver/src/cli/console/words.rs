@@ -9,6 +9,10 @@ use crate::cli::Arguments;
 pub(super) enum Asked {
     Nothing,
     Status,
+    /// Which stream is which.
+    Streams,
+    /// A stream, and what it is to be called.
+    Rename(String, String),
     Help,
     Quit,
     /// A command of this program, with what follows it.
@@ -23,6 +27,8 @@ const PROGRAMS: [&str; 6] = ["export", "quality", "report", "list", "info", "ver
 /// The help that `help` shows.
 pub(super) const HELP: &[[&str; 2]] = &[
     ["status", "every open stream: level, rate, loss, delay, what is owed"],
+    ["streams", "which is which: number, machine, address, format, ids"],
+    ["rename STREAM NAME", "call a stream (its number, or its name) something else, now and in all its takes to come"],
     ["export FORMAT", "make a dataset of what is recorded (Tab shows the formats)"],
     ["quality", "how good the recordings are"],
     ["report [--html]", "write training_report.json, and a page for people"],
@@ -37,7 +43,12 @@ pub(super) fn read(line: &str) -> Asked {
     };
     match words.first().map(String::as_str) {
         None => Asked::Nothing,
-        Some("status" | "streams") => Asked::Status,
+        Some("status") => Asked::Status,
+        Some("streams") => Asked::Streams,
+        Some("rename") => match &words[1..] {
+            [stream, name @ ..] if !name.is_empty() => Asked::Rename(stream.clone(), name.join(" ")),
+            _ => Asked::Unclear("rename what? Its number or its name, then the new name: rename 2 'Lead vox'".to_owned()),
+        },
         Some("help" | "?") => Asked::Help,
         Some("quit" | "exit") => Asked::Quit,
         Some(program) if PROGRAMS.contains(&program) => Asked::Run(words),
@@ -49,7 +60,7 @@ pub(super) fn read(line: &str) -> Asked {
 /// What may stand after these words.
 pub(super) fn following(before: &[&str]) -> Vec<String> {
     match before {
-        [] => ["status", "help", "quit"].iter().chain(&PROGRAMS).map(ToString::to_string).collect(),
+        [] => ["status", "streams", "rename", "help", "quit"].iter().chain(&PROGRAMS).map(ToString::to_string).collect(),
         [program, rest @ ..] => {
             let arguments = Arguments::command();
             arguments.find_subcommand(program).map_or(Vec::new(), |command| of_command(command, rest.is_empty()))
@@ -76,6 +87,8 @@ mod tests {
         assert_eq!(read("status"), Asked::Status);
         let words = ["export", "pytorch", "-o", "my set"].map(str::to_owned).to_vec();
         assert_eq!(read("export pytorch -o 'my set'"), Asked::Run(words));
+        assert_eq!(read("rename 'Track 1' Lead vox"), Asked::Rename("Track 1".to_owned(), "Lead vox".to_owned()));
+        assert!(matches!(read("rename 2"), Asked::Unclear(_)));
         assert!(matches!(read("export 'x"), Asked::Unclear(_)));
         assert!(matches!(read("rm -rf /"), Asked::Unclear(why) if why.contains("`rm`")));
         assert!(matches!(read("serve"), Asked::Unclear(_)));
