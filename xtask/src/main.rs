@@ -24,7 +24,9 @@ const USAGE: &str = "\
 cargo xtask setup                            install what the system lacks, and the Python readers
 cargo xtask demo [--wav A.wav] [--midi B.mid] [--soundfont C.sf2] [--no-view]
                                              play a piece through the plugin, record it, compare, show it
-cargo xtask test [--no-view] [NAME...]       every test; with names, only the tests whose name contains one
+cargo xtask test [--no-view] [--long] [NAME...]
+                                             every test; with names, only the tests whose name contains one;
+                                             --long: accidents at every moment, not only at some
 cargo xtask bundle                           the VST3 and CLAP bundles, in release mode
 cargo xtask lint [--no-view]                 formatting, clippy, documentation, licences
 

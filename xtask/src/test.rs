@@ -19,7 +19,9 @@ const TORCH_PYTHON: &str = "/usr/bin/python3";
 pub(crate) fn add(plan: &mut Plan<'_>, cache: &Cache, options: &[String]) -> Result<()> {
     let (flags, names): (Vec<_>, Vec<_>) = options.iter().cloned().partition(|option| option.starts_with('-'));
     let view = !flags.iter().any(|flag| flag == "--no-view");
-    crate::none_left(&flags.into_iter().filter(|flag| flag != "--no-view").collect::<Vec<_>>())?;
+    let long = flags.iter().any(|flag| flag == "--long");
+    let known = ["--no-view", "--long"];
+    crate::none_left(&flags.into_iter().filter(|flag| !known.contains(&flag.as_str())).collect::<Vec<_>>())?;
 
     system::add(plan, system::Purpose::Test);
     readers::add(plan, cache, readers::Set::All);
@@ -27,12 +29,19 @@ pub(crate) fn add(plan: &mut Plan<'_>, cache: &Cache, options: &[String]) -> Res
     products::add_checked_plugins(plan, cache);
     let (here, filter) = (cache.clone(), names.clone());
     // A run of some tests says nothing about how long all take.
-    let key = |name: &str| if names.is_empty() { name.to_owned() } else { format!("{name}-some") };
+    let key = |name: &str| match (long, names.is_empty()) {
+        (true, _) => format!("{name}-long"),
+        (false, true) => name.to_owned(),
+        (false, false) => format!("{name}-some"),
+    };
     let (recording_key, viewer_key) = (key("test"), key("test-viewer"));
     plan.step("Tests of the recording half", &recording_key, Guess { first: 10 * 60, again: 5 * 60 }, move || {
         let mut test = products::cargo(&here, "test");
         // A test that is left out prints why, and cargo shows that only when asked to.
         test.args(RECORDING_HALF).args(["--no-fail-fast", "--", "--show-output"]).args(filter);
+        if long {
+            test.env("SEND_LEARN_LONG", "1");
+        }
         shell::run(with_products(&mut test, &here))
     });
     if view {
