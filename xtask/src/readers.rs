@@ -14,7 +14,7 @@ use crate::shell;
 pub(crate) enum Set {
     /// Readers of recordings, audio and MIDI.
     Readers,
-    /// Also a host for VST3 plugins, the library that features are checked against, and those that read datasets.
+    /// Also a host for VST3 plugins, the library that features are checked against, those that read datasets, and what benches run beside.
     All,
 }
 
@@ -31,6 +31,7 @@ fn ensure(cache: &Cache, set: Set) -> Result<()> {
         install(cache, "hosts")?;
         install(cache, "analysis")?;
         install(cache, "datasets")?;
+        install(cache, "benches")?;
     }
     Ok(())
 }
