@@ -16,8 +16,9 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use send_learn_protocol::packet::hello::{Description, PropertyKey, Refusal};
 use send_learn_protocol::receiver::{Receiver, ReceiverConfig, ReceiverEvent};
+use send_learn_protocol::secure::{Psk, Random};
 use send_learn_protocol::tap::Health;
-use send_learn_protocol::units::{HostNanos, ReceiverId, SessionId, TakeId};
+use send_learn_protocol::units::{HostNanos, SessionId, TakeId};
 
 use crate::archive::Progress;
 use crate::clock;
@@ -25,14 +26,14 @@ use crate::data_folder::{DataError, DataFolder};
 use crate::disk::DiskStatus;
 use crate::health::Meter;
 use crate::names::Names;
-use crate::queue::Queue;
+use crate::queue::{Queue, Share};
 use crate::ranges::RangeSet;
 use crate::recorder::{self, Command, Report};
 use crate::retention::Retention;
 use crate::settings::Tunable;
 use crate::socket::{self, Datagrams, SocketError};
 use crate::status::{Board, Totals};
-use crate::tap::Tap;
+use crate::tap::{self, Tap};
 
 use remote::Rename;
 pub use remote::{Remote, RenameError, Stop};
@@ -42,7 +43,7 @@ const LISTENER: Token = Token(1);
 const WAKER: Token = Token(2);
 const FIRST_VIEWER: usize = 3;
 
-/// Bytes of entries that may wait for the recorder: several seconds of 16 stereo streams.
+/// Bytes of entries that may wait for the recorder: several seconds of 16 stereo streams. One stream may have a quarter of it.
 const QUEUE: usize = 32 << 20;
 
 /// Batches of datagrams that are read before other things have their turn.
@@ -67,12 +68,24 @@ pub struct Config {
     pub max_streams: usize,
     /// What can be changed while it runs.
     pub tunable: Tunable,
+    /// The most of them from one address.
+    pub max_streams_per_address: usize,
+    /// The studio's secret: senders and viewers need it. Without, everybody may send and watch.
+    pub psk: Option<Psk>,
 }
 
 impl Config {
     /// The usual settings, for this address and folder.
     pub fn new(listen: SocketAddr, data: PathBuf) -> Self {
-        Self { listen, data, log_status: true, max_streams: 256, tunable: Tunable::default() }
+        Self {
+            listen,
+            data,
+            log_status: true,
+            max_streams: 256,
+            max_streams_per_address: 128,
+            psk: None,
+            tunable: Tunable::default(),
+        }
     }
 }
 
@@ -113,6 +126,7 @@ pub struct Server {
     retention: Retention,
     log_status: bool,
     board: Board,
+    encrypted: bool,
     data: PathBuf,
     stop: Stop,
     _folder: DataFolder,
@@ -128,6 +142,8 @@ struct Stream {
     progress: Arc<Progress>,
     meter: Meter,
     health: Health,
+    /// What it has in the queue to the recorder.
+    share: Share,
     /// Entries that the disk did not take. They are asked for again after a while: at once would only load the network.
     unkept: RangeSet,
 }
@@ -143,7 +159,8 @@ impl Server {
         allow_many_files();
         let poll = Poll::new()?;
         poll.registry().register(&mut datagrams.socket, DATAGRAMS, Interest::READABLE)?;
-        let tap = Tap::new(listener, poll.registry(), LISTENER, FIRST_VIEWER)?;
+        let door = tap::Doors::new(config.psk, Random::new(send_learn_key::random()?));
+        let tap = Tap::new(listener, poll.registry(), LISTENER, FIRST_VIEWER, door)?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         let (commands, reports) = (Queue::new(QUEUE), Queue::new(0));
         let reporter = {
@@ -162,11 +179,12 @@ impl Server {
         };
         let recorder = recorder::start(recorder_config, commands.clone(), reporter)
             .map_err(|source| DataError::Refused { data: config.data.clone(), source })?;
-        let secret = [ReceiverId::random().0, ReceiverId::random().0].concat();
         let receiver_config = ReceiverConfig {
             identity: folder.identity(),
             max_streams: config.max_streams,
-            secret: secret.try_into().unwrap_or_else(|_| unreachable!("twice 16 bytes are 32")),
+            max_streams_per_address: config.max_streams_per_address,
+            secret: send_learn_key::random()?,
+            psk: config.psk,
         };
         Ok(Self {
             address,
@@ -188,6 +206,7 @@ impl Server {
             retention: Retention::start(&config.data, config.tunable)?,
             log_status: config.log_status,
             board: Board::default(),
+            encrypted: config.psk.is_some(),
             data: config.data.clone(),
             stop: Stop::new(waker),
             _folder: folder,
@@ -304,7 +323,7 @@ impl Server {
                     let Some((take, stream)) = stream_of(&self.sessions, &mut self.streams, session) else { continue };
                     let len = entry.len();
                     let command = Command::Entry { take, number, arrival, arrived: now, entry: Arc::clone(&entry) };
-                    if !self.commands.try_push(command, len) {
+                    if !self.commands.try_push(command, len, &mut stream.share) {
                         // The disk is too slow. The sender has the entry, and is asked for it again.
                         stream.unkept.insert_one(number);
                         self.totals.refused_entries += 1;
@@ -358,6 +377,7 @@ impl Server {
                     progress: Arc::default(),
                     meter: Meter::default(),
                     health: Health::default(),
+                    share: Share::default(),
                     unkept: RangeSet::default(),
                 };
                 self.streams.insert(take, stream);
@@ -391,7 +411,7 @@ impl Server {
             }
             Report::Refused { session, reason } => {
                 tracing::warn!("a stream is refused: {reason}");
-                self.receiver.refuse(session, reason);
+                self.receiver.refuse(now, session, reason);
                 self.on_left(session, "was refused");
             }
             Report::Durable { take, number } => {

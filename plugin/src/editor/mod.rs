@@ -25,7 +25,7 @@ use consent::{Answer, Page};
 use receiver::ReceiverField;
 
 /// In logical pixels. Narrower, and the buttons would be cut off.
-const SIZE: LogicalSize<f32> = LogicalSize { width: 560.0, height: 492.0 };
+const SIZE: LogicalSize<f32> = LogicalSize { width: 560.0, height: 530.0 };
 
 /// More between cards than within them, in logical pixels.
 const BETWEEN: f32 = 4.0;

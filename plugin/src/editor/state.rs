@@ -1,6 +1,7 @@
 //! The stream's state as a colour and words.
 
 use egui::Color32;
+use send_learn_protocol::packet::hello::Refusal;
 
 use super::theme;
 use crate::capture::{Pause, Wanted};
@@ -61,10 +62,24 @@ pub(super) fn headline(instance: &Instance, report: Option<&Report>) -> Headline
             Headline::new(theme::GOOD, "Recording everything", format!("to {at}, {}", durable(report)))
         }
         LinkState::Connected => Headline::new(theme::GOOD, "Sending the rest", format!("to {at}")),
-        LinkState::Refused(_) => Headline::new(theme::BAD, "The receiver declined", report.problem.clone()),
+        LinkState::Refused(reason) => {
+            let words = match reason {
+                Refusal::KeyNeeded => "The receiver needs its key",
+                Refusal::WrongKey => "Another key than the receiver's",
+                Refusal::NoKey => "The receiver has no key",
+                _ => "The receiver declined",
+            };
+            Headline::new(theme::BAD, words, format!("{}. {}", sentence(&report.problem), kept(report)))
+        }
         LinkState::Finished => Headline::new(theme::QUIET, "Saved", "Everything that was played is on the receiver's disk."),
         LinkState::Failed => Headline::new(theme::BAD, "Cannot send", report.problem.clone()),
     }
+}
+
+/// Words that begin with a capital letter.
+fn sentence(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// What becomes of what is played while nobody takes it.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use send_learn_protocol::packet::hello::{Description, PropertyKey};
 use send_learn_protocol::record::{End, Property, Record};
+use send_learn_protocol::secure::Keyed;
 use send_learn_protocol::sender::{SendMode, Sender, SenderConfig, SenderState};
 use send_learn_protocol::units::{HostNanos, SamplePosition, SourceNumber, StreamId};
 
@@ -59,6 +60,7 @@ pub(super) struct Take {
     /// Bytes that are kept in memory.
     memory: usize,
     spooled: bool,
+    keyed: Option<Keyed>,
     ended: bool,
     /// The log does not say yet that the stream has another name.
     renamed: bool,
@@ -78,6 +80,7 @@ impl Take {
             place: Place::new(),
             memory,
             spooled: false,
+            keyed: None,
             ended: false,
             renamed: false,
             marks: VecDeque::new(),
@@ -85,9 +88,17 @@ impl Take {
         }
     }
 
-    /// How much is kept in memory, in bytes, and whether there is a spool for the rest. To be said before the first block.
-    pub(super) fn keep(&mut self, memory: usize, spooled: bool) {
-        (self.memory, self.spooled) = (memory, spooled);
+    /// How much is kept in memory, in bytes, whether there is a spool for the rest, and the key. To be said before the first block.
+    pub(super) fn keep(&mut self, memory: usize, spooled: bool, keyed: Option<Keyed>) {
+        (self.memory, self.spooled, self.keyed) = (memory, spooled, keyed);
+    }
+
+    /// Goes on with another key.
+    pub(super) fn set_key(&mut self, now: HostNanos, keyed: Option<Keyed>) {
+        match &mut self.sender {
+            Some(sender) => sender.set_key(now, keyed),
+            None => self.keyed = keyed,
+        }
     }
 
     /// Passes on what the spool is to do.
@@ -116,7 +127,7 @@ impl Take {
         let sender = match &mut self.sender {
             Some(sender) => sender,
             None => {
-                let mut sender = begin(&self.config, self.captured.counters.started(), now, self.memory);
+                let mut sender = begin(&self.config, self.captured.counters.started(), now, (self.memory, self.keyed));
                 if self.spooled {
                     sender.use_spool();
                 }
@@ -226,13 +237,13 @@ impl Take {
     }
 }
 
-fn begin(config: &TakeConfig, started: HostNanos, now: HostNanos, memory: usize) -> Sender {
+fn begin(config: &TakeConfig, started: HostNanos, now: HostNanos, (memory, keyed): (usize, Option<Keyed>)) -> Sender {
     let mut description = config.description.clone();
     description.started = started;
     description.started_unix_nanos = clock::unix_nanos().saturating_sub(now.since(started).as_nanos() as u64);
     let (seed, _) = uuid::Uuid::new_v4().as_u64_pair();
-    let sender = SenderConfig { mode: config.mode, ..SenderConfig::default() };
-    Sender::new(SenderConfig { retention_bytes: memory, ..sender }, description, seed, now)
+    let sender = SenderConfig { mode: config.mode, retention_bytes: memory, keyed, ..SenderConfig::default() };
+    Sender::new(sender, description, seed, now)
 }
 
 #[cfg(test)]
