@@ -50,6 +50,10 @@ const DEBIAN: [(Purpose, &[&str]); 4] = [
             "fluidsynth",
             "openttd-openmsx",
             "hdf5-tools",
+            // Networks and disks with faults, and a reader of datagrams.
+            "iproute2",
+            "iptables",
+            "tshark",
             // Readers of datasets and of the report's page.
             "python3-torch",
             "python3-numpy",
