@@ -27,6 +27,8 @@ const DEBIAN: [(Purpose, &[&str]); 4] = [
         Purpose::Build,
         &[
             "gcc",
+            // The fuzzer's engine.
+            "g++",
             "libc6-dev",
             "pkg-config",
             "libhdf5-dev",
