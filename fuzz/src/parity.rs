@@ -46,7 +46,7 @@ pub(crate) fn rebuild(bytes: &[u8]) {
     for _ in 0..bytes.byte() % 64 {
         let entry: Arc<[u8]> = [&[0; 8][..], &bytes.some()[..]].concat()[..].into();
         let entry = if entry.len() > MAX_PAYLOAD - 2 { entry[..MAX_PAYLOAD - 2].into() } else { entry };
-        let shard = encoder.push(&entry);
+        let shard = encoder.push(entry.clone());
         groups.entry(shard.group).or_default().push((shard, entry));
     }
     encoder.close_all();
