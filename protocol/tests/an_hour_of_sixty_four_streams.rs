@@ -228,6 +228,7 @@ impl Studio {
                 if due.0 != self.streams[number].due {
                     continue; // It is to be looked at earlier, or was.
                 }
+                self.streams[number].due = HostNanos(u64::MAX);
                 looked_at.push(number);
                 self.look_at(number, playing, &mut datagram);
             }
@@ -321,7 +322,6 @@ impl Studio {
         let block = playing.then(|| stream.block_due());
         let next = [block, stream.sender.poll_timeout(), stream.up.next_arrival(), stream.down.next_arrival()];
         if let Some(next) = next.into_iter().flatten().min() {
-            self.streams[number].due = HostNanos(u64::MAX);
             self.wake(number, next);
         }
     }
