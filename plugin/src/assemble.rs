@@ -213,8 +213,7 @@ impl Assembler {
         let channels = usize::from(self.config.channels);
         let frames = block.frames as usize;
         self.planar.resize(frames * channels, 0.0);
-        // Cannot fail: the samples are written before the event.
-        let _ = ring.samples.pop_entire_slice(&mut self.planar);
+        ring.pop_samples(&mut self.planar);
         self.peak = self.planar.iter().fold(self.peak, |peak, sample| peak.max(sample.abs()));
         let start = run.samples.len();
         run.samples.resize(start + frames * channels, 0.0);

@@ -13,6 +13,7 @@ mod loaded;
 pub mod midi;
 pub mod params;
 pub mod plugin;
+mod queue;
 pub mod report;
 pub mod ring;
 pub mod settings;

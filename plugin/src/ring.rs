@@ -1,9 +1,10 @@
 //! The two rings between the audio thread and the uplink: one of samples, one of what happened. Both have one writer and
 //! one reader, and neither ever waits.
 
-use rtrb::{Consumer, Producer, RingBuffer};
 use send_learn_protocol::record::{Automation, GapReason, MarkerKind, MidiKind, Transport};
 use send_learn_protocol::units::{HostNanos, SamplePosition};
+
+use crate::queue::{Consumer, Ordering, Producer, RingBuffer, fence};
 
 /// Bytes of a long message that one event carries.
 pub const PART: usize = 64;
@@ -106,11 +107,32 @@ pub struct RingReader {
     pub events: Consumer<CaptureEvent>,
 }
 
+impl RingWriter {
+    /// Hands over a block: its samples, channel after channel, then its event. Whoever sees the event finds the samples.
+    pub fn push_block<C: AsRef<[f32]>>(&mut self, channels: &[C], block: BlockEvent) {
+        for channel in channels {
+            // Cannot fail: whoever begins a block has found room for it, and nothing else writes.
+            let _ = self.samples.push_entire_slice(channel.as_ref());
+        }
+        let _ = self.events.push(CaptureEvent::Block(block));
+    }
+}
+
 impl RingReader {
+    /// The samples of a block whose event was read, channel after channel, as many as `planar` holds.
+    pub fn pop_samples(&mut self, planar: &mut [f32]) {
+        // Cannot fail: the samples are written before the event.
+        let _ = self.samples.pop_entire_slice(planar);
+    }
+
     /// Whether the audio thread's end is gone and everything it wrote has been read.
     pub fn is_finished(&self) -> bool {
-        // Order matters: once the writer is seen to be gone, nothing can be added behind the second question.
-        self.events.is_abandoned() && self.events.is_empty()
+        // Order matters: once the writer is seen to be gone, nothing can be added behind the second question. The fence makes all
+        // that it did before it went seen too; the first question alone does not.
+        self.events.is_abandoned() && {
+            fence(Ordering::Acquire);
+            self.events.is_empty()
+        }
     }
 }
 

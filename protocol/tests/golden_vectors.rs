@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use send_learn_protocol::fec::{Encoder, Plan, Repair};
 use send_learn_protocol::packet::close::{Close, Gone, GoneReason};
 use send_learn_protocol::packet::feedback::{Feedback, SourceRange};
-use send_learn_protocol::packet::header::{self, FLAG_REPEAT, FLAG_SEALED};
+use send_learn_protocol::packet::header::{self, FLAG_BACKFILL, FLAG_REPEAT, FLAG_SEALED};
 use send_learn_protocol::packet::hello::{Description, Front, Hello, HelloAck, PropertyKey, Refusal, prologue};
 use send_learn_protocol::packet::probe::{Probe, ProbeReply};
 use send_learn_protocol::packet::{Head, Kind, Shard};
@@ -162,6 +162,7 @@ fn every_vector_of_the_folder_is_written_as_it_stands_and_reads_back() {
     handshake(&mut vectors);
     session_messages(&mut vectors);
     sources_and_parity(&mut vectors);
+    further_sources(&mut vectors);
     previews(&mut vectors);
     tap_frames(&mut vectors);
     sealed(&mut vectors);
@@ -275,6 +276,40 @@ fn sources_and_parity(vectors: &mut Vectors) {
         assert_eq!(header::read(&golden).unwrap(), (head, &parity.payload[..]));
     }
     assert!(encoder.pop().is_none());
+}
+
+/// A source that LZ4 makes smaller; and one of back-fill, with the kinds of MIDI that the others lack.
+fn further_sources(vectors: &mut Vectors) {
+    let square: Vec<f32> = (0..400).map(|n| if n / 50 % 2 == 0 { 0.25 } else { -0.25 }).collect();
+    let mut packer = Packer::new(SourceNumber(200));
+    packer.push_audio(SamplePosition(4_800), 1, &square);
+    packer.flush();
+    let midi = [(MidiKind::SysExContinued, [0, 0, 0], &[1_u8, 2, 0xF7][..]), (MidiKind::NoteExpression, [2, 60, 3], &[])].map(
+        |(kind, bytes, data)| {
+            let value = if data.is_empty() { 0.5 } else { 0.0 };
+            Record::Midi(MidiEvent { position: SamplePosition(5_000), kind, bytes, note_id: -1, value, data })
+        },
+    );
+    midi.iter().for_each(|event| packer.push(event));
+    packer.flush();
+    let mut datagram = Vec::new();
+    for (name, flags) in [("source-lz4", 0), ("source-back-fill", FLAG_BACKFILL)] {
+        let entry = packer.pop().unwrap();
+        let head = Head { flags, ..Head::new(Kind::Source, SESSION, PacketNumber(40)) };
+        header::write(&mut datagram, head, &entry);
+        let golden = vectors.check(name, &datagram);
+        let (read_head, payload) = header::read(&golden).unwrap();
+        assert_eq!((read_head, payload), (head, &entry[..]));
+        let read: Vec<Record<'_>> = records(payload).map(Result::unwrap).collect();
+        match &read[0] {
+            Record::Audio(fragment) => {
+                let mut samples = Vec::new();
+                fragment.decode(&mut samples).unwrap();
+                assert!(samples == square && payload.len() < 200, "LZ4 was of use");
+            }
+            _ => assert_eq!(read, midi),
+        }
+    }
 }
 
 /// Two channels of a chord, 65 frames: an odd number, which half the rate rounds up.

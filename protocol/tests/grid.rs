@@ -130,6 +130,67 @@ fn jitter_reordering_duplicates_and_flipped_bits() {
 }
 
 #[test]
+fn delays_from_none_to_200_ms_with_jitter() {
+    let mut cells = Vec::new();
+    for delay in [0, 5, 50, 100, 200] {
+        for jitter in [0, 10] {
+            let weather = Weather { loss: 0.01, delay: millis(delay), jitter: millis(jitter), ..Weather::default() };
+            let name = format!("loss 0.01, {delay} ms, jitter {jitter} ms");
+            cells.push(Cell { name, weather, limit: millis(delay + jitter + 60), late: 0.01, level: Some(true) });
+        }
+    }
+    check(cells, 8);
+}
+
+#[test]
+fn only_one_way_is_bad() {
+    let plain = Weather::default();
+    let lossy = |loss| Weather { loss, ..plain };
+    let ways = [
+        ("there, 10 % lost", lossy(0.1), plain, 0.005),
+        ("back, 20 % lost", plain, lossy(0.2), 0.0),
+        ("there 2 %, back 50 % lost", lossy(0.02), lossy(0.5), 0.005),
+        ("back, bursts of 100 ms", plain, Weather { bursts: Some((millis(1_000), millis(100))), ..plain }, 0.0),
+        // Feedback takes some 3 kB/s.
+        ("back, 8 kB/s", lossy(0.02), Weather { rate: Some(8_000.0), ..plain }, 0.01),
+        ("back, 100 ms", lossy(0.02), Weather { delay: millis(100), ..plain }, 0.01),
+    ];
+    for (name, there, back, most) in ways {
+        for seed in 1..=seeds() {
+            let mut pair = Pair::with(there, seed, SenderConfig::default());
+            pair.down.weather = back;
+            pair.play(millis(10_000));
+            pair.finish(Duration::from_secs(60));
+            pair.assert_complete();
+            let share = late(&pair, 1.0, millis(100));
+            println!("{name}, seed {seed}: {share:.4} later than 100 ms");
+            assert!(share <= most, "{name}, seed {seed}: {share}");
+        }
+    }
+}
+
+#[test]
+fn all_at_once() {
+    for seed in 1..=seeds() {
+        let outage = Some((Duration::from_secs(5), Duration::from_secs(6)));
+        let weather = Weather {
+            loss: 0.05,
+            bursts: Some((millis(2_000), millis(20))),
+            delay: millis(50),
+            jitter: millis(20),
+            reorder: 0.02,
+            duplicate: 0.01,
+            bit_flip: 1.0e-5,
+            rate: Some(NEED * 1.2),
+            outage,
+            ..Weather::default()
+        };
+        let pair = play(weather, 12, seed);
+        println!("all at once, seed {seed}: {:.4} later than 200 ms, level {:?}", late(&pair, 7.0, millis(200)), pair.levels);
+    }
+}
+
+#[test]
 fn limits_of_the_rate() {
     let mut cells = Vec::new();
     for percent in [50, 60, 75, 90, 100, 110, 120] {

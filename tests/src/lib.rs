@@ -5,6 +5,8 @@
 
 pub mod audio;
 pub mod host;
+pub mod namespaces;
+pub mod pcap;
 pub mod piece;
 pub mod process;
 pub mod products;

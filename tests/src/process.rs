@@ -116,12 +116,19 @@ impl Receiver {
     /// # Errors
     /// As [`Receiver::start`].
     pub fn start_at(program: &Path, folder: &Path, listen: SocketAddr) -> Result<Self> {
+        Self::start_by(Command::new(program), folder, listen, &[])
+    }
+
+    /// As [`Receiver::start_at`], by a command that runs the program in some place, with more options.
+    ///
+    /// # Errors
+    /// As [`Receiver::start`].
+    pub fn start_by(mut command: Command, folder: &Path, listen: SocketAddr, options: &[&str]) -> Result<Self> {
         let data = folder.join("data");
         fs::create_dir_all(&data).with_context(|| format!("cannot create {}", data.display()))?;
         let messages = folder.join("receiver.log");
         let log = File::options().create(true).append(true).open(&messages)?;
-        let mut command = Command::new(program);
-        command.args(["serve", "--listen", &listen.to_string(), "--data"]).arg(&data);
+        command.args(["serve", "--listen", &listen.to_string(), "--data"]).arg(&data).args(options);
         // Settings, and the key, are those of the folder.
         command.env("SEND_LEARN_CONFIG", "/dev/null").env("XDG_CONFIG_HOME", folder.join("config"));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);

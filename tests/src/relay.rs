@@ -53,6 +53,17 @@ pub struct Counts {
     pub doubled: AtomicU64,
 }
 
+/// A datagram that somebody watched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// When, since the relay began.
+    pub at: Duration,
+    /// Whether the sender sent it; otherwise the receiver.
+    pub there: bool,
+    /// Its bytes.
+    pub datagram: Vec<u8>,
+}
+
 /// A running relay for one sender.
 #[derive(Debug)]
 pub struct Relay {
@@ -71,8 +82,9 @@ struct Shared {
     sender: Mutex<Option<SocketAddr>>,
     badness: Badness,
     counts: Counts,
-    /// What the sender sent, if somebody watches.
-    seen: Option<Mutex<Vec<Vec<u8>>>>,
+    /// What both sides sent, if somebody watches.
+    seen: Option<Mutex<Vec<Seen>>>,
+    began: Instant,
     ended: AtomicBool,
 }
 
@@ -85,15 +97,23 @@ impl Relay {
         Self::between(receiver, badness, seed, None)
     }
 
-    /// A relay that changes nothing and keeps what the sender sends, for [`Relay::seen`].
+    /// A relay that changes nothing and keeps what both sides send, for [`Relay::seen`].
     ///
     /// # Errors
     /// As [`Relay::start`].
     pub fn watch(receiver: SocketAddr) -> Result<Self> {
-        Self::between(receiver, Badness::NONE, 0, Some(Mutex::default()))
+        Self::watch_bad(receiver, Badness::NONE, 0)
     }
 
-    fn between(receiver: SocketAddr, badness: Badness, seed: u64, seen: Option<Mutex<Vec<Vec<u8>>>>) -> Result<Self> {
+    /// As [`Relay::watch`], but a bad one: what it loses is kept too.
+    ///
+    /// # Errors
+    /// As [`Relay::start`].
+    pub fn watch_bad(receiver: SocketAddr, badness: Badness, seed: u64) -> Result<Self> {
+        Self::between(receiver, badness, seed, Some(Mutex::default()))
+    }
+
+    fn between(receiver: SocketAddr, badness: Badness, seed: u64, seen: Option<Mutex<Vec<Seen>>>) -> Result<Self> {
         let socket = || {
             let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).context("no socket for the relay")?;
             socket.set_read_timeout(Some(PATIENCE))?;
@@ -102,8 +122,16 @@ impl Relay {
         let (near, far) = (socket()?, socket()?);
         far.connect(receiver)?;
         let address = near.local_addr()?;
-        let shared =
-            Shared { near, far, sender: Mutex::default(), badness, counts: Counts::default(), seen, ended: AtomicBool::new(false) };
+        let shared = Shared {
+            near,
+            far,
+            sender: Mutex::default(),
+            badness,
+            counts: Counts::default(),
+            seen,
+            began: Instant::now(),
+            ended: AtomicBool::new(false),
+        };
         let mut relay = Self { address, shared: Arc::new(shared), threads: Vec::new() };
         for (name, direction, salt) in [("relay there", Direction::There, 0), ("relay back", Direction::Back, u64::MAX / 2)] {
             let shared = Arc::clone(&relay.shared);
@@ -118,8 +146,16 @@ impl Relay {
         self.address
     }
 
-    /// What the sender has sent so far, in its order. Empty unless somebody watches.
-    pub fn seen(&self) -> Vec<Vec<u8>> {
+    /// Sends to the receiver what the sender did not send, from the address at which the receiver knows the sender.
+    ///
+    /// # Errors
+    /// When the system does not take it.
+    pub fn inject(&self, datagram: &[u8]) -> std::io::Result<()> {
+        self.shared.far.send(datagram).map(drop)
+    }
+
+    /// What both sides have sent so far, in their order. Empty unless somebody watches.
+    pub fn seen(&self) -> Vec<Seen> {
         self.shared.seen.as_ref().map_or_else(Vec::new, |seen| seen.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
@@ -186,13 +222,14 @@ impl Direction {
             Self::There => {
                 let (length, from) = shared.near.recv_from(buffer).ok()?;
                 *shared.sender.lock().unwrap_or_else(PoisonError::into_inner) = Some(from);
-                if let Some(seen) = &shared.seen {
-                    seen.lock().unwrap_or_else(PoisonError::into_inner).push(buffer[..length].to_vec());
-                }
+                self.watch(shared, &buffer[..length]);
                 Some(length)
             }
             Self::Back => match shared.far.recv(buffer) {
-                Ok(length) => Some(length),
+                Ok(length) => {
+                    self.watch(shared, &buffer[..length]);
+                    Some(length)
+                }
                 Err(error) => {
                     // Nobody listens there at the moment; without a pause this would spin.
                     if error.kind() == ErrorKind::ConnectionRefused {
@@ -201,6 +238,13 @@ impl Direction {
                     None
                 }
             },
+        }
+    }
+
+    fn watch(self, shared: &Shared, datagram: &[u8]) {
+        if let Some(seen) = &shared.seen {
+            let seen_now = Seen { at: shared.began.elapsed(), there: matches!(self, Self::There), datagram: datagram.to_vec() };
+            seen.lock().unwrap_or_else(PoisonError::into_inner).push(seen_now);
         }
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
+use crate::namespaces::{Machine, Network};
 use crate::process::{Process, Receiver};
 use crate::products::{self, Program};
 use crate::python::{self, Played};
@@ -34,9 +35,26 @@ impl Rig {
         Ok(Self { receiver, folder })
     }
 
+    /// A receiver on the workstation of a network, which whoever is in that network may send to.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn in_network(network: &Network) -> Result<Self> {
+        let folder = tempfile::tempdir().context("no temporary folder")?;
+        let program = network.on(Machine::Workstation, &Command::new(products::program(Program::SendLearn)?));
+        let listen = (Machine::Workstation.address(), 8_080).into();
+        let receiver = Receiver::start_by(program, folder.path(), listen, &["--open"])?;
+        Ok(Self { receiver, folder })
+    }
+
     /// The receiver.
     pub fn receiver(&self) -> &Receiver {
         &self.receiver
+    }
+
+    /// The receiver, to be changed.
+    pub fn receiver_mut(&mut self) -> &mut Receiver {
+        &mut self.receiver
     }
 
     /// The folder of the test.

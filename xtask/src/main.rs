@@ -5,6 +5,7 @@
 mod bundle;
 mod cache;
 mod demo;
+mod fuzz;
 mod lint;
 mod plan;
 mod products;
@@ -26,7 +27,9 @@ cargo xtask demo [--wav A.wav] [--midi B.mid] [--soundfont C.sf2] [--no-view]
                                              play a piece through the plugin, record it, compare, show it
 cargo xtask test [--no-view] [--long] [NAME...]
                                              every test; with names, only the tests whose name contains one;
-                                             --long: accidents at every moment, not only at some
+                                             --long: accidents at every moment, not only at some; an hour of networks
+cargo xtask fuzz [--seconds 60] [--save] [TARGET...]
+                                             feed parsers and state machines by a fuzzer; --save keeps what it learnt
 cargo xtask bundle                           the VST3 and CLAP bundles, in release mode
 cargo xtask lint [--no-view]                 formatting, clippy, documentation, licences
 
@@ -34,6 +37,9 @@ cargo xtask lint [--no-view]                 formatting, clippy, documentation, 
 Build output and tools are kept in $SEND_LEARN_CACHE, else $XDG_CACHE_HOME/send-learn, else ~/.cache/send-learn.";
 
 fn main() -> ExitCode {
+    if let Some(ended) = fuzz::as_compiler() {
+        return ended;
+    }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
@@ -62,6 +68,7 @@ fn run(arguments: &[String]) -> Result<()> {
         }
         "demo" => demo::add(&mut plan, &cache, options)?,
         "test" => test::add(&mut plan, &cache, options)?,
+        "fuzz" => fuzz::add(&mut plan, &cache, options)?,
         "bundle" => {
             none_left(options)?;
             bundle::add(&mut plan, &cache);

@@ -27,6 +27,8 @@ const DEBIAN: [(Purpose, &[&str]); 4] = [
         Purpose::Build,
         &[
             "gcc",
+            // The fuzzer's engine.
+            "g++",
             "libc6-dev",
             "pkg-config",
             "libhdf5-dev",
@@ -50,6 +52,10 @@ const DEBIAN: [(Purpose, &[&str]); 4] = [
             "fluidsynth",
             "openttd-openmsx",
             "hdf5-tools",
+            // Networks and disks with faults, and a reader of datagrams.
+            "iproute2",
+            "iptables",
+            "tshark",
             // Readers of datasets and of the report's page.
             "python3-torch",
             "python3-numpy",

@@ -12,6 +12,9 @@ use crate::{bundle, readers, shell, system};
 /// The Python that has Debian's PyTorch: that of PyPI is some gigabytes.
 const TORCH_PYTHON: &str = "/usr/bin/python3";
 
+/// How many seeds play each network of the grid in a long run.
+const LONG_SEEDS: &str = "4";
+
 /// Adds the steps of all tests, or of those whose name contains one of the words in `options`.
 ///
 /// # Errors
@@ -40,7 +43,7 @@ pub(crate) fn add(plan: &mut Plan<'_>, cache: &Cache, options: &[String]) -> Res
         // A test that is left out prints why, and cargo shows that only when asked to.
         test.args(RECORDING_HALF).args(["--no-fail-fast", "--", "--show-output"]).args(filter);
         if long {
-            test.env("SEND_LEARN_LONG", "1");
+            test.env("SEND_LEARN_LONG", "1").env("SEND_LEARN_GRID_SEEDS", LONG_SEEDS);
         }
         shell::run(with_products(&mut test, &here))
     });

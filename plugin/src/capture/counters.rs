@@ -1,9 +1,9 @@
 //! What the audio thread tells everyone about a take, without waiting for anyone.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-
 use send_learn_protocol::record::EndReason;
 use send_learn_protocol::units::{HostNanos, SamplePosition};
+
+use crate::queue::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 /// Counters that the audio thread writes and others read.
 #[derive(Debug, Default)]

@@ -227,10 +227,6 @@ impl Capture {
             self.counters.dropped_blocks.fetch_add(1, Ordering::Relaxed);
             return self.skip(block.frames, GapReason::Other);
         }
-        for channel in channels {
-            // Cannot fail: `begin` found room for the block, and nothing else writes.
-            let _ = self.ring.samples.push_entire_slice(channel.as_ref());
-        }
         let event = BlockEvent {
             position: SamplePosition(self.position),
             frames: block.frames,
@@ -238,7 +234,7 @@ impl Capture {
             playhead: block.playhead,
             lost_events: block.lost_events,
         };
-        let _ = self.ring.events.push(CaptureEvent::Block(event));
+        self.ring.push_block(channels, event);
         self.counters.blocks.fetch_add(1, Ordering::Relaxed);
         self.advance(block.frames);
     }

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use mio::Waker;
 use send_learn_protocol::retention::{SpoolAnswer, SpoolRequest};
 use send_learn_protocol::sender::Leftover;
+use send_learn_protocol::units::SourceNumber;
 
 use crate::loaded;
 pub use segment::Origin;
@@ -31,6 +32,13 @@ pub struct SpoolConfig {
     pub folder: PathBuf,
     /// Bytes that all takes of the user together may have on disk. At the limit the oldest go.
     pub limit: u64,
+}
+
+/// What is whole of a segment's bytes: whose it is, and its entries with their numbers. Damage is passed over.
+pub fn read_segment(bytes: Vec<u8>) -> (Option<Origin>, Vec<(SourceNumber, Vec<u8>)>) {
+    let segment = segment::Segment::parse(bytes);
+    let entries = segment.entries(0, u64::MAX).map(|(number, entry)| (SourceNumber(number), entry.to_vec())).collect();
+    (segment.origin, entries)
 }
 
 /// A take in the spool.

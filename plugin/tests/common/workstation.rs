@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -48,6 +48,8 @@ pub struct Workstation {
     pub address: SocketAddr,
     /// While true, nothing reaches it.
     pub deaf: Arc<AtomicBool>,
+    /// The entry after the newest that has come, of whichever take.
+    pub newest: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<BTreeMap<TakeId, Taken>>>,
 }
@@ -66,10 +68,11 @@ impl Workstation {
         let address = socket.local_addr().unwrap();
         let stop = Arc::new(AtomicBool::new(false));
         let deaf = Arc::new(AtomicBool::new(false));
-        let flags = (stop.clone(), deaf.clone());
-        let run = move || receive(&socket, (&flags.0, &flags.1), drop_one_in, psk);
+        let newest = Arc::new(AtomicU64::new(0));
+        let flags = (stop.clone(), deaf.clone(), newest.clone());
+        let run = move || receive(&socket, (&flags.0, &flags.1, &flags.2), drop_one_in, psk);
         let thread = std::thread::Builder::new().name("workstation".to_owned()).spawn(run).unwrap();
-        Self { address, deaf, stop, thread: Some(thread) }
+        Self { address, deaf, newest, stop, thread: Some(thread) }
     }
 
     pub fn finish(mut self) -> BTreeMap<TakeId, Taken> {
@@ -80,7 +83,7 @@ impl Workstation {
 
 fn receive(
     socket: &UdpSocket,
-    (stop, deaf): (&AtomicBool, &AtomicBool),
+    (stop, deaf, newest): (&AtomicBool, &AtomicBool, &AtomicU64),
     drop_one_in: u64,
     psk: Option<Psk>,
 ) -> BTreeMap<TakeId, Taken> {
@@ -118,6 +121,7 @@ fn receive(
                 ReceiverEvent::Entry { session, number, entry, .. } => {
                     let taken = takes.get_mut(&sessions[&session]).unwrap();
                     taken.entries.insert(number, entry);
+                    newest.fetch_max(number.0 + 1, Ordering::Relaxed);
                     receiver.set_durable(now, session, contiguous(taken));
                 }
                 ReceiverEvent::Gone { session, gone } => {

@@ -2,6 +2,7 @@
 //! that gives the same float32 back bit for bit.
 
 use bytemuck::{Pod, Zeroable};
+use lz4_flex::block::{CompressTable, compress_into_with_table, get_maximum_output_size};
 
 use super::{MAX_BODY, RecordError, preview, write_header};
 use crate::le::{self, U16, U32, U64};
@@ -189,27 +190,25 @@ impl<'a> AudioFragment<'a> {
 /// memory, kept by the caller to be used again. False, and nothing is appended, when they do not fit into a record.
 pub(super) fn write(
     out: &mut Vec<u8>,
-    scratch: &mut Vec<u8>,
+    scratch: &mut Scratch,
     position: SamplePosition,
     channels: u16,
     format: SampleFormat,
     samples: &[f32],
 ) -> bool {
     let shape = Shape { frames: samples.len() / usize::from(channels), channels: usize::from(channels) };
-    scratch.clear();
+    let plain = &mut scratch.plain;
+    plain.clear();
     match format {
         SampleFormat::Silence => {}
-        SampleFormat::Pcm16 => shuffle_integers::<2>(samples, shape, scratch),
-        SampleFormat::Pcm24 => shuffle_integers::<3>(samples, shape, scratch),
-        SampleFormat::Float32 => shuffle_floats(samples, shape, scratch),
-        SampleFormat::Preview12 => preview::write::<12>(samples, shape, scratch),
-        SampleFormat::Preview8 => preview::write::<8>(&preview::halve(samples, shape), preview::halved(shape), scratch),
+        SampleFormat::Pcm16 => shuffle_integers::<2>(samples, shape, plain),
+        SampleFormat::Pcm24 => shuffle_integers::<3>(samples, shape, plain),
+        SampleFormat::Float32 => shuffle_floats(samples, shape, plain),
+        SampleFormat::Preview12 => preview::write::<12>(samples, shape, plain),
+        SampleFormat::Preview8 => preview::write::<8>(&preview::halve(samples, shape), preview::halved(shape), plain),
     }
-    let mut compressed = [0; MAX_DATA];
-    // An output buffer one byte shorter than the input makes "does not fit" mean "does not help".
-    let room = scratch.len().saturating_sub(1).min(MAX_DATA);
-    let smaller = lz4_flex::block::compress_into(scratch, &mut compressed[..room]).ok();
-    let data = smaller.map_or(&scratch[..], |len| &compressed[..len]);
+    let smaller = scratch.compress();
+    let data = smaller.map_or(&scratch.plain[..], |len| &scratch.packed[..len]);
     if data.len() > MAX_DATA {
         return false;
     }
@@ -223,6 +222,32 @@ pub(super) fn write(
     }));
     out.extend_from_slice(data);
     true
+}
+
+/// What writing needs besides the samples. It is kept, so that a fragment allocates nothing.
+#[derive(Default)]
+pub(super) struct Scratch {
+    /// The fragment's data.
+    plain: Vec<u8>,
+    /// The same as an LZ4 block, and some room.
+    packed: Vec<u8>,
+    table: CompressTable,
+}
+
+impl std::fmt::Debug for Scratch {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Scratch")
+    }
+}
+
+impl Scratch {
+    /// Makes an LZ4 block of the data, if that is smaller: its length.
+    fn compress(&mut self) -> Option<usize> {
+        // The compressor refuses a buffer that the worst of data would not fit into.
+        self.packed.resize(get_maximum_output_size(self.plain.len()), 0);
+        let len = compress_into_with_table(&self.plain, &mut self.packed, &mut self.table).ok()?;
+        (len < self.plain.len()).then_some(len)
+    }
 }
 
 /// Frames and channels of a fragment.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::audio::{self, MAX_DATA, MAX_FRAGMENT_SAMPLES, SampleFormat};
+use super::audio::{self, MAX_DATA, MAX_FRAGMENT_SAMPLES, SampleFormat, Scratch};
 use super::{ENTRY_HEADER_LEN, MAX_ENTRY, MAX_SYSEX_PART, MidiEvent, MidiKind, Record, preview_number};
 use crate::le::U64;
 use crate::quality::Level;
@@ -17,13 +17,13 @@ pub struct Packer {
     entry: Vec<u8>,
     full: VecDeque<Vec<u8>>,
     record: Vec<u8>,
-    scratch: Vec<u8>,
+    scratch: Scratch,
 }
 
 impl Packer {
     /// A packer whose first entry has the number `next`.
     pub fn new(next: SourceNumber) -> Self {
-        Self { next, level: Level::Full, entry: Vec::new(), full: VecDeque::new(), record: Vec::new(), scratch: Vec::new() }
+        Self { next, level: Level::Full, entry: Vec::new(), full: VecDeque::new(), record: Vec::new(), scratch: Scratch::default() }
     }
 
     /// A packer of previews at `level`, the first of which has the number `next`.
@@ -229,6 +229,23 @@ mod tests {
         let lengths: Vec<usize> = std::iter::from_fn(|| packer.pop()).map(|entry| entry.len()).collect();
         assert_eq!(lengths.len(), 4, "512 stereo frames of float32 are four datagrams: {lengths:?}");
         assert!(lengths.iter().all(|len| *len <= MAX_ENTRY));
+    }
+
+    #[test]
+    fn integers_that_go_on_as_they_did_are_compressed() {
+        // A soft tone of 16 bits: its differences fill one byte of two.
+        let samples: Vec<f32> = (0..512).map(|n| ((f64::from(n) * 0.05).sin() * 900.0).round() as f32 / 32_768.0).collect();
+        let mut packer = Packer::new(SourceNumber(0));
+        packer.push_audio(SamplePosition(0), 1, &samples);
+        packer.flush();
+        let entry = packer.pop().unwrap();
+        assert!(entry.len() < 800, "{} bytes of 1,024 of samples", entry.len());
+        let mut read = Vec::new();
+        for record in records(&entry) {
+            let Ok(Record::Audio(fragment)) = record else { panic!("{record:?}") };
+            fragment.decode(&mut read).unwrap();
+        }
+        assert_eq!(read, samples);
     }
 
     #[test]
