@@ -164,7 +164,9 @@ impl Indexer {
         let candidates = neighbours(&closed);
         match write_all(&candidates, &mut |error| tracing::warn!("{error}. The session's index goes without it.")) {
             Ok(written) => {
-                written.iter().for_each(|index| tracing::info!(path = %index.path.display(), streams = index.streams, "session"))
+                for index in written {
+                    tracing::info!(path = %index.path.display(), streams = index.streams, "session");
+                }
             }
             Err(error) => tracing::warn!("{error}. The session's index could not be written; `send-learn index` makes it again."),
         }
