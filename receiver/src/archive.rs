@@ -14,6 +14,7 @@ use crate::features::{Plan, Plans};
 use crate::journal::Position;
 use crate::queue::Queue;
 use crate::recorder;
+use crate::session::Indexer;
 use crate::settings::Tunable;
 use crate::take::{State, Take};
 
@@ -122,6 +123,7 @@ pub fn run(commands: &Queue<Command>, reports: &Queue<recorder::Command>, mut se
     let mut plans = Plans::default();
     let mut takes: HashMap<TakeId, Follow> = HashMap::new();
     let (mut busy, mut paused) = (false, false);
+    let mut indexer = Indexer::default();
     loop {
         for command in commands.drain(if busy { Duration::ZERO } else { FLUSH_INTERVAL / 2 }) {
             match command {
@@ -132,6 +134,7 @@ pub fn run(commands: &Queue<Command>, reports: &Queue<recorder::Command>, mut se
                 }
                 Command::Interrupt { id } => {
                     if let Some(follow) = takes.remove(&id) {
+                        indexer.note(follow.assembly.folder());
                         let take = follow.interrupt();
                         reports.push(recorder::Command::Archived { id, take: Box::new(take) });
                     }
@@ -147,7 +150,7 @@ pub fn run(commands: &Queue<Command>, reports: &Queue<recorder::Command>, mut se
                     takes.values_mut().for_each(|follow| follow.assembly.configure(setting.rotation, setting.compression));
                 }
                 Command::Pause(pause) => paused = pause,
-                Command::Stop => return,
+                Command::Stop => return indexer.write(),
             }
         }
         busy = false;
@@ -159,8 +162,12 @@ pub fn run(commands: &Queue<Command>, reports: &Queue<recorder::Command>, mut se
                 Turn::Closed => ended.push(*id),
             }
         }
+        if !busy && !paused && indexer.is_due() {
+            indexer.write();
+        }
         for id in ended {
             if let Some(follow) = takes.remove(&id) {
+                indexer.note(follow.assembly.folder());
                 reports.push(recorder::Command::Archived { id, take: Box::new(follow.assembly.into_take()) });
             }
         }

@@ -111,9 +111,11 @@ impl Assembly {
     /// Begins again from the journal, after an error.
     pub fn restart(&mut self) {
         let (take, progress, name) = (self.writing.take.clone(), Arc::clone(&self.progress), self.name.take());
+        let storage = self.writing.storage;
         // Closed first: what HDF5 still writes of it must not follow its removal.
         self.writing.part = None;
         *self = Self::new(self.id, self.folder.clone(), take, progress, self.making.clone());
+        self.writing.storage = storage;
         name.iter().for_each(|name| self.rename(name));
     }
 
@@ -130,6 +132,11 @@ impl Assembly {
         self.writing.compression = compression;
     }
 
+    /// The take's folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// What is known of the take now: what its `take.json` says.
     pub fn into_take(self) -> Take {
         self.writing.take
@@ -140,6 +147,18 @@ impl Assembly {
     /// # Errors
     /// [`AssemblyError`]: [`restart`](Self::restart) before the next call.
     pub fn advance(&mut self, budget: usize) -> Result<Advance, AssemblyError> {
+        match self.read_on(budget) {
+            Err(AssemblyError::Store(StoreError::Narrow { path, needed })) => {
+                tracing::info!(path = %path.display(), ?needed, "samples of more bits have come: the file is made again from its journal");
+                self.writing.storage = needed;
+                self.restart();
+                Ok(Advance::More)
+            }
+            read => read,
+        }
+    }
+
+    fn read_on(&mut self, budget: usize) -> Result<Advance, AssemblyError> {
         let mut used = 0;
         let end = self.progress.mark();
         while used < budget {

@@ -151,6 +151,11 @@ impl Source {
         self.parts.iter().map(|part| part.summary.first_sample..part.summary.first_sample + part.summary.frames)
     }
 
+    /// Its parts, in order.
+    pub fn parts(&self) -> &[Recording] {
+        &self.parts
+    }
+
     /// The file that holds position `sample`.
     pub fn file(&self, sample: u64) -> Option<&Path> {
         self.held().zip(&self.parts).find(|(held, _)| held.contains(&sample)).map(|(_, part)| part.path())

@@ -359,3 +359,48 @@ fn an_interrupted_part_ends_with_its_last_block_whatever_stands_behind_it() {
     assert_eq!((take.state, take.parts[0].frames, take.resume.frames), (State::Interrupted, 64, 64));
     assert!(verify(&folder.path().join(&take.parts[0].file)).unwrap().is_good());
 }
+
+#[test]
+fn a_file_of_16_bit_samples_is_made_again_when_samples_of_more_bits_come() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    Take::new(&description()).save(folder).unwrap();
+    let mut packer = Packer::new(SourceNumber(0));
+    // Silence, then steps of 16 bits, then of 24, then anything.
+    let value = |position: u64| match position / 40_960 {
+        0 => 0.0,
+        1 => (position % 3_000) as f32 / 32_768.0,
+        2 => (position % 3_001) as f32 / 8_388_608.0,
+        _ => position as f32 * 0.000_123,
+    };
+    let (mut stored, blocks) = (Vec::new(), 40);
+    let mut journal = Journal::create(folder, TAKE, 1).unwrap();
+    for block in 0..blocks {
+        let position = SamplePosition(block * 4_096);
+        let samples: Vec<f32> = (position.0..position.0 + 4_096).flat_map(|position| [value(position), -value(position)]).collect();
+        packer.push_audio(position, CHANNELS, &samples);
+        let crc = crc_of(&samples);
+        packer.push(&Record::Block(Block { position, frames: 4_096, crc, host: HostNanos(1), playhead: None }));
+        packer.flush();
+        std::iter::from_fn(|| packer.pop()).for_each(|entry| append(&mut journal, &entry));
+        journal.sync().unwrap();
+        let mut assembly = follow(folder, &journal);
+        while assembly.advance(usize::MAX).unwrap() == Advance::More {}
+        assembly.flush().unwrap();
+        let open = Recording::open(&folder.join("stream-0001.h5.part")).unwrap();
+        stored.push(open.storage().unwrap().unwrap().bits());
+        drop(open);
+        if block + 1 == blocks {
+            assembly.interrupt().unwrap();
+        }
+    }
+    stored.dedup();
+    assert_eq!(stored, [16, 24, 32]);
+    let take = Take::load(folder).unwrap();
+    let path = folder.join(&take.parts[0].file);
+    let verdict = verify(&path).unwrap();
+    assert!(verdict.is_good(), "{verdict:?}");
+    let audio = Recording::open(&path).unwrap().audio(0..blocks * 4_096).unwrap();
+    let expected = (0..blocks * 4_096).flat_map(|position| [value(position), -value(position)]);
+    assert!(audio.iter().map(|sample| sample.to_bits()).eq(expected.map(f32::to_bits)));
+}

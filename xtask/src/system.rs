@@ -32,6 +32,8 @@ const DEBIAN: [(Purpose, &[&str]); 4] = [
             "libc6-dev",
             "pkg-config",
             "libhdf5-dev",
+            // libopus, which a crate brings along.
+            "cmake",
             // The plugin's window.
             "libx11-dev",
             "libx11-xcb-dev",
@@ -70,10 +72,10 @@ const LIBRARIES: [(Purpose, &[&str]); 2] = [
     (Purpose::View, &["wayland-client", "vulkan"]),
 ];
 
-const BREW: &str = "brew install pkg-config hdf5 python fluid-synth";
-const DNF: &str = "sudo dnf install gcc pkgconf hdf5-devel libX11-devel libxcb-devel xcb-util-wm-devel libXcursor-devel libxkbcommon-devel \
+const BREW: &str = "brew install cmake pkg-config hdf5 python fluid-synth";
+const DNF: &str = "sudo dnf install gcc cmake pkgconf hdf5-devel libX11-devel libxcb-devel xcb-util-wm-devel libXcursor-devel libxkbcommon-devel \
                    libxkbcommon-x11-devel mesa-libGL-devel python3 wayland-devel vulkan-loader-devel mesa-vulkan-drivers fluidsynth hdf5";
-const PACMAN: &str = "sudo pacman -S --needed base-devel pkgconf hdf5 libx11 libxcb xcb-util-wm libxcursor libxkbcommon libxkbcommon-x11 \
+const PACMAN: &str = "sudo pacman -S --needed base-devel cmake pkgconf hdf5 libx11 libxcb xcb-util-wm libxcursor libxkbcommon libxkbcommon-x11 \
                       mesa python wayland vulkan-icd-loader vulkan-swrast fluidsynth";
 
 /// Adds the step that makes sure of everything `purpose` needs.

@@ -13,7 +13,7 @@ use send_learn::clock;
 use send_learn::socket;
 use send_learn::store::layout::{AUDIO_CHUNK, DEFLATE_LEVEL};
 use send_learn::store::writer::Part;
-use send_learn::store::{PartWriter, write_audio_chunk};
+use send_learn::store::{PartWriter, Storage, write_audio_chunk};
 use send_learn::timeline::{Batch, Piece};
 use send_learn_benches::music::{RATE, music};
 use send_learn_protocol::packet::hello::Description;
@@ -227,7 +227,7 @@ pub(super) fn write() -> Result<()> {
             file.new_dataset::<f32>().chunk((AUDIO_CHUNK, 2)).shuffle().deflate(DEFLATE_LEVEL).shape((0.., 2)).create("audio")?;
         audio.resize((samples.len() / 2, 2))?;
         for (chunk, samples) in samples.chunks(AUDIO_CHUNK * 2).enumerate() {
-            write_audio_chunk(&audio, (chunk * AUDIO_CHUNK) as u64, samples, DEFLATE_LEVEL)?;
+            write_audio_chunk(&audio, Storage::Float32, (chunk * AUDIO_CHUNK) as u64, samples, DEFLATE_LEVEL)?;
         }
         file.flush()?;
         speeds[1].push(bytes / begin.elapsed().as_secs_f64());

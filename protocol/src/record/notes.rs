@@ -34,7 +34,8 @@ pub enum MarkerKind {
 }
 
 impl MarkerKind {
-    fn from_wire(code: u8) -> Self {
+    /// The kind that a wire byte stands for.
+    pub fn from_wire(code: u8) -> Self {
         let music = [Self::Text, Self::Locate, Self::Loop];
         let switches = [Self::BypassOn, Self::BypassOff, Self::PrivateOn, Self::PrivateOff, Self::CaptureOff, Self::CaptureOn];
         music.into_iter().chain(switches).find(|kind| *kind as u8 == code).unwrap_or(Self::Other)

@@ -16,8 +16,8 @@ use crate::features::{self, Live, Plan};
 use crate::journal::sync_folder;
 use crate::store::layout::{FeatureRow, ParameterRow, fixed};
 use crate::store::verify::verify;
-use crate::store::writer::Part;
-use crate::store::{PartWriter, StoreError};
+use crate::store::writer::{Part, storage_for};
+use crate::store::{PartWriter, Storage, StoreError};
 use crate::take::{ClosedPart, Resume, State, Take};
 use crate::timeline::{Batch, Came, Faults, Piece, Timeline};
 
@@ -38,6 +38,8 @@ pub(super) struct Writing {
     /// What a person calls the stream, whatever its sender says.
     name: Option<String>,
     pub(super) part: Option<PartWriter>,
+    /// What the samples of the take needed so far.
+    pub(super) storage: Storage,
     /// The next entry, and how many of its records were taken before.
     pub(super) next: u64,
     pub(super) skip: usize,
@@ -65,6 +67,7 @@ impl Writing {
             take,
             progress,
             part: None,
+            storage: Storage::Fixed16,
             next: resume.entry,
             skip: resume.records,
             sealed: resume,
@@ -150,11 +153,9 @@ impl Writing {
             None => {
                 let number = self.take.next_part();
                 let first_sample = self.take.resume.frames;
-                let mut part = PartWriter::create(
-                    &self.part_paths().0,
-                    &self.description,
-                    Part { number, first_sample, compression: self.compression },
-                )?;
+                let (path, part) = (self.part_paths().0, Part { number, first_sample, compression: self.compression });
+                self.storage = self.storage.max(storage_for(&batch));
+                let mut part = PartWriter::create_for(&path, &self.description, part, Some(self.storage))?;
                 let parameters = self.take.resume.parameters.iter();
                 let parameters = parameters.map(|(parameter, name)| ParameterRow { parameter: *parameter, name: fixed(name) });
                 part.append(Batch { parameters: parameters.collect(), ..Batch::default() })?;

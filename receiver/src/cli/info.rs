@@ -9,7 +9,7 @@ use anyhow::Context;
 use send_learn::sequences::Withheld;
 use send_learn::source::Sources;
 use send_learn::store::reader::Counts;
-use send_learn::store::{Recording, StoreError, Summary};
+use send_learn::store::{Recording, Storage, StoreError, Summary};
 use serde::Serialize;
 
 use super::table;
@@ -22,6 +22,8 @@ struct Info {
     seconds: f64,
     /// Seconds of it that are private; none in a file that is still being written.
     private_seconds: Option<f64>,
+    /// Bits that the samples need in the file: 16, 24 or 32; null without audio.
+    stored_bits: Option<u8>,
     #[serde(flatten)]
     summary: Summary,
     #[serde(flatten)]
@@ -54,9 +56,10 @@ fn read(path: &Path) -> Result<Info, StoreError> {
     let recording = Recording::open(path)?;
     let counts = recording.counts()?;
     let bytes = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+    let stored_bits = recording.storage()?.map(Storage::bits);
     let summary = recording.summary;
     let private_seconds = private(path)?;
-    Ok(Info { path: path.to_owned(), bytes, seconds: summary.seconds(), private_seconds, summary, counts })
+    Ok(Info { path: path.to_owned(), bytes, seconds: summary.seconds(), private_seconds, stored_bits, summary, counts })
 }
 
 /// How much of what the file holds is private, in seconds.
@@ -80,7 +83,7 @@ fn print(out: &mut impl Write, info: &Info) -> io::Result<()> {
         row("host", format!("{} on {}", or_unknown(&summary.host), or_unknown(&summary.machine))),
         row("started", format!("{} UTC", table::time(summary.started_unix_nanos))),
         row("length", format!("{} ({} frames)", table::duration(info.seconds), summary.committed_frames)),
-        row("audio", format!("{} channels at {} Hz, float32", summary.channels, summary.sample_rate)),
+        row("audio", format!("{} channels at {} Hz, {}", summary.channels, summary.sample_rate, stored(info.stored_bits))),
         row("contributor", or_not_stated(&summary.contributor)),
         row("licence", or_not_stated(&summary.licence)),
         row("consent", or_not_stated(&summary.consent)),
@@ -106,7 +109,21 @@ fn print(out: &mut impl Write, info: &Info) -> io::Result<()> {
         row("stream", summary.stream_id.clone()),
         row("take", summary.take_id.clone()),
     ];
+    let mut rows = rows.to_vec();
+    if !summary.replay_of.is_empty() {
+        rows.push(row("replay of", summary.replay_of.clone()));
+    }
+    if !summary.audio_file.is_empty() {
+        rows.push(row("audio in", summary.audio_file.clone()));
+    }
     table::print(out, &rows)
+}
+
+fn stored(bits: Option<u8>) -> String {
+    match bits {
+        Some(bits) if bits < 32 => format!("float32, which {bits} bits say without loss"),
+        _ => "float32".to_owned(),
+    }
 }
 
 fn or_not_stated(text: &str) -> String {

@@ -1,16 +1,23 @@
 //! The commands that a person types.
 
+mod archive;
 mod ask;
 mod config;
 mod console;
 mod export;
 mod flags;
+mod index;
 mod info;
 mod key;
 mod list;
 mod logging;
+mod packet;
+mod plot;
+mod prune;
 mod quality;
 mod reload;
+mod repair;
+mod replay;
 mod report;
 mod serve;
 mod streams;
@@ -87,11 +94,22 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Check recordings: checksums, order, gaps. Exit status 0 only if all are finished and good.
-    Verify {
-        /// A .h5 file, a take's folder, or a data folder.
-        path: PathBuf,
-    },
+    /// Check recordings: checksums, order, gaps, clocks, and that parts go on where those before end.
+    Verify(verify::VerifyOptions),
+    /// Make whole what a receiver left that is not here any more: journals and unfinished files in a copied folder.
+    Repair(repair::RepairOptions),
+    /// Print the host block at a sample, as JSON.
+    Packet(packet::PacketOptions),
+    /// Draw a recording: waveform, spectrogram, notes, tempo, levels and gaps on one time axis.
+    Plot(plot::PlotOptions),
+    /// Keep recordings in less room: the audio as FLAC or Opus beside everything else, or bit for bit.
+    Archive(archive::ArchiveOptions),
+    /// Remove finished recordings that are old, or until there is room.
+    Prune(prune::PruneOptions),
+    /// Write the indices of sessions: which takes sounded together, and one timeline for the streams of all machines.
+    Index(index::IndexOptions),
+    /// Send a recording again, as its stream was sent: to another receiver, or to this one as another take.
+    Replay(replay::ReplayOptions),
     /// Make a dataset of recordings, for those who train models.
     Export(export::ExportOptions),
     /// Say how good recordings are, in figures and in words.
@@ -140,7 +158,14 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Rename { stream, name, data } => ask::rename(&data.path()?, stream, name),
         Command::Stop { data } => ask::stop(&data.path()?),
         Command::Info { path, json } => info::run(&path, json),
-        Command::Verify { path } => verify::run(&path),
+        Command::Verify(options) => verify::run(&options),
+        Command::Repair(options) => repair::run(&options),
+        Command::Packet(options) => packet::run(&options),
+        Command::Plot(options) => plot::run(&options),
+        Command::Archive(options) => archive::run(&options),
+        Command::Prune(options) => prune::run(options),
+        Command::Index(options) => index::run(options),
+        Command::Replay(options) => replay::run(&options),
         Command::Export(options) => export::run(options),
         Command::Quality(options) => quality::run(options),
         Command::Report(options) => report::run(options),

@@ -8,7 +8,7 @@
 mod about;
 mod duplicates;
 mod performance;
-mod placement;
+pub(crate) mod placement;
 mod plan;
 mod prepare;
 mod profile;

@@ -25,7 +25,7 @@ struct Anchor {
 
 /// A take's place in time.
 #[derive(Clone, Debug)]
-pub(super) struct Placement {
+pub(crate) struct Placement {
     sample_rate: f64,
     host_id: String,
     machine_id: String,
@@ -40,30 +40,52 @@ pub(super) struct Placement {
 
 /// How two takes were aligned.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Aligned {
+pub(crate) struct Aligned {
     /// The other take's sample; negative before its begin.
-    pub(super) sample: i64,
+    pub(crate) sample: i64,
     /// As in [`NoteSource`](super::NoteSource).
-    pub(super) alignment: &'static str,
+    pub(crate) alignment: &'static str,
     /// The true sample is within this, in seconds.
-    pub(super) uncertainty: f64,
+    pub(crate) uncertainty: f64,
 }
 
 /// What a take's attributes say about where it was played.
 #[derive(Clone, Debug)]
-pub(super) struct Origin {
-    pub(super) sample_rate: f64,
-    pub(super) host_id: String,
-    pub(super) machine_id: String,
-    pub(super) started_unix_nanos: u64,
+pub(crate) struct Origin {
+    pub(crate) sample_rate: f64,
+    pub(crate) host_id: String,
+    pub(crate) machine_id: String,
+    pub(crate) started_unix_nanos: u64,
 }
 
 impl Placement {
     /// Reads a take's place out of its blocks and clock measurements. Memory grows with its minutes, not with its blocks.
-    pub(super) fn new(origin: Origin, blocks: &[BlockRow], clock: Vec<ClockRow>) -> Self {
+    pub(crate) fn new(origin: Origin, blocks: &[BlockRow], clock: Vec<ClockRow>) -> Self {
+        let longest = blocks.iter().map(|block| block.frames).max().unwrap_or(0);
+        Self::of_anchors(anchors(blocks, origin.sample_rate), longest, origin, clock)
+    }
+
+    /// As [`new`](Self::new), of the blocks of one part after another: those of a long take need not be in memory together.
+    ///
+    /// # Errors
+    /// Those of the parts.
+    pub(crate) fn of_parts<E>(
+        origin: Origin,
+        parts: impl Iterator<Item = Result<Vec<BlockRow>, E>>,
+        clock: Vec<ClockRow>,
+    ) -> Result<Self, E> {
+        let (mut all, mut longest) = (Vec::new(), 0);
+        for blocks in parts {
+            let blocks = blocks?;
+            longest = blocks.iter().map(|block| block.frames).max().unwrap_or(0).max(longest);
+            all.extend(anchors(&blocks, origin.sample_rate));
+        }
+        Ok(Self::of_anchors(all, longest, origin, clock))
+    }
+
+    fn of_anchors(anchors: Vec<Anchor>, longest: u32, origin: Origin, clock: Vec<ClockRow>) -> Self {
         let rate = origin.sample_rate;
-        let anchors = anchors(blocks, rate);
-        let block_seconds = blocks.iter().map(|block| block.frames).max().map_or(0.0, |frames| f64::from(frames) / rate);
+        let block_seconds = f64::from(longest) / rate;
         let real_time = match (anchors.first(), anchors.last()) {
             (Some(first), Some(last)) if last.sample > first.sample => {
                 let by_samples = (last.sample - first.sample) as f64 / rate * 1e9;
@@ -77,7 +99,7 @@ impl Placement {
     }
 
     /// Whether the two takes were played at the same time, by a clock that they share: wall clocks of two machines may differ.
-    pub(super) fn sounds_with(&self, other: &Self) -> bool {
+    pub(crate) fn sounds_with(&self, other: &Self) -> bool {
         let both = if self.same_machine(other) {
             self.span().zip(other.span())
         } else {
@@ -103,7 +125,7 @@ impl Placement {
     }
 
     /// Whether one process played both.
-    pub(super) fn same_host(&self, other: &Self) -> bool {
+    pub(crate) fn same_host(&self, other: &Self) -> bool {
         self.host_id == other.host_id && self.same_machine(other)
     }
 
@@ -121,7 +143,7 @@ impl Placement {
 
     /// The sample of `other` that sounds together with `sample` of this take: by the playhead where both roll in one host,
     /// by host time in one machine, by the measured clocks otherwise.
-    pub(super) fn align(&self, sample: u64, other: &Self) -> Option<Aligned> {
+    pub(crate) fn align(&self, sample: u64, other: &Self) -> Option<Aligned> {
         if !self.shares_time_with(other) {
             return None;
         }
@@ -147,7 +169,7 @@ impl Placement {
     /// The samples of `other` that sound together with `range` of this take, and how they were aligned. Begin and end are aligned each
     /// by itself, since sample clocks of two machines do not run alike; what lies between is taken to go evenly, and how far it does
     /// not is added to the uncertainty.
-    pub(super) fn align_range(&self, range: &Range<u64>, other: &Self) -> Option<(Range<u64>, Aligned)> {
+    pub(crate) fn align_range(&self, range: &Range<u64>, other: &Self) -> Option<(Range<u64>, Aligned)> {
         let begin = self.align(range.start, other)?;
         let first = u64::try_from(begin.sample).ok()?;
         let frames = range.end.checked_sub(range.start)?;

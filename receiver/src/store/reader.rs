@@ -5,10 +5,14 @@ use std::path::{Path, PathBuf};
 
 use hdf5::types::VarLenUnicode;
 use hdf5::{File, H5Type};
+use send_learn_protocol::packet::hello::{Description, PropertyKey};
+use send_learn_protocol::units::HostNanos;
 use serde::Serialize;
 
-use super::layout::{BlockRow, FORMAT, GapRow, MidiRow, Row, SCHEMA_VERSION};
-use super::{StoreError, options};
+use super::chunk::{read_audio, storage_of};
+use super::layout::{BlockRow, FORMAT, GapRow, MidiRow, Row, SCHEMA_VERSION, property_attribute};
+use super::rows::Rows;
+use super::{Storage, StoreError, options};
 
 /// One file of a recording, open for reading. A file that is still being written can be read too.
 #[derive(Debug)]
@@ -31,6 +35,7 @@ pub struct Summary {
     pub contributor: String,
     pub licence: String,
     pub consent: String,
+    pub replay_of: String,
     pub stream_id: String,
     pub take_id: String,
     pub host_id: String,
@@ -47,7 +52,10 @@ pub struct Summary {
     pub end_reason: String,
     pub crc_mismatches: u64,
     pub bad_records: u64,
+    pub overlapping_frames: u64,
     pub gone_entries: u64,
+    /// The file beside it that holds the audio, for a recording that was archived so; else empty.
+    pub audio_file: String,
 }
 
 impl Summary {
@@ -70,6 +78,12 @@ impl Recording {
         Ok(Self { path: path.to_owned(), file, summary })
     }
 
+    /// Whether the position is in what the file holds.
+    pub fn holds(&self, position: u64) -> bool {
+        let first = self.summary.first_sample;
+        (first..first.saturating_add(self.summary.committed_frames)).contains(&position)
+    }
+
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path
@@ -83,12 +97,29 @@ impl Recording {
         if self.summary.channels == 0 {
             return Ok(Vec::new());
         }
+        if !self.summary.audio_file.is_empty() {
+            return Err(self.foreign(&format!("its audio lies beside it, in {}", self.summary.audio_file)));
+        }
         let read = || {
             let dataset = self.file.dataset("audio")?;
+            if let Some(storage) = storage_of(&dataset)? {
+                return read_audio(&dataset, storage, range.start, range.end.saturating_sub(range.start));
+            }
             let array = dataset.read_slice_2d::<f32, _>((range.start as usize..range.end as usize, ..))?;
             Ok(array.into_raw_vec_and_offset().0)
         };
         read().map_err(hdf5_error(&self.path))
+    }
+
+    /// How the samples are stored; `None` without audio, or in a type that this version does not write.
+    ///
+    /// # Errors
+    /// [`StoreError`] when there is no such dataset.
+    pub fn storage(&self) -> Result<Option<Storage>, StoreError> {
+        if self.summary.channels == 0 || !self.summary.audio_file.is_empty() {
+            return Ok(None);
+        }
+        self.file.dataset("audio").and_then(|audio| storage_of(&audio)).map_err(hdf5_error(&self.path))
     }
 
     /// Frames and channels of `/audio`.
@@ -111,6 +142,14 @@ impl Recording {
         self.raw(R::NAME)
     }
 
+    /// The rows of a table one after another, for those who go through long recordings.
+    ///
+    /// # Errors
+    /// [`StoreError::Hdf5`] when it is missing.
+    pub fn rows_of<R: Row>(&self) -> Result<Rows<R>, StoreError> {
+        Ok(Rows::new(&self.path, self.file.dataset(R::NAME).map_err(hdf5_error(&self.path))?))
+    }
+
     /// How many rows a table has.
     ///
     /// # Errors
@@ -125,6 +164,48 @@ impl Recording {
     /// [`StoreError::Hdf5`] when the dataset is missing.
     pub fn sysex(&self) -> Result<Vec<u8>, StoreError> {
         self.raw("sysex")
+    }
+
+    /// `length` bytes of `/sysex` from `offset` on.
+    ///
+    /// # Errors
+    /// [`StoreError::Hdf5`] when they are not there.
+    pub fn sysex_bytes(&self, offset: u64, length: u32) -> Result<Vec<u8>, StoreError> {
+        let read = || self.file.dataset("sysex")?.read_slice_1d::<u8, _>(offset as usize..offset as usize + length as usize);
+        Ok(read().map_err(hdf5_error(&self.path))?.into_raw_vec_and_offset().0)
+    }
+
+    /// A text attribute of the file; empty where there is none.
+    pub fn attribute_text(&self, name: &str) -> String {
+        text(&self.file, name)
+    }
+
+    /// What the sender said of the take, as the attributes have it.
+    ///
+    /// # Errors
+    /// [`StoreError`] when an attribute is missing or no identity.
+    pub fn description(&self) -> Result<Description, StoreError> {
+        let summary = &self.summary;
+        let identity = || self.foreign("one of its identities is none");
+        let mut description = Description {
+            stream: summary.stream_id.parse().map_err(|_| identity())?,
+            take: summary.take_id.parse().map_err(|_| identity())?,
+            host: summary.host_id.parse().map_err(|_| identity())?,
+            machine: summary.machine_id.parse().map_err(|_| identity())?,
+            sample_rate: summary.sample_rate,
+            channels: summary.channels,
+            max_block: summary.max_block,
+            started_unix_nanos: summary.started_unix_nanos,
+            started: HostNanos(attribute(&self.path, &self.file, "started_host_nanos")?),
+            properties: Vec::new(),
+        };
+        for key in (u8::MIN..=u8::MAX).map(PropertyKey) {
+            let text = property_attribute(key).map(|name| text(&self.file, name)).unwrap_or_default();
+            if !text.is_empty() {
+                description.set_property(key, &text);
+            }
+        }
+        Ok(description)
     }
 
     /// Counts for people and tools.
@@ -184,10 +265,7 @@ pub struct Counts {
 
 fn read_summary(path: &Path, file: &File) -> Result<Summary, StoreError> {
     let foreign = |why: &str| StoreError::Foreign { path: path.to_owned(), why: why.to_owned() };
-    let text = |name: &str| -> String {
-        let read = || file.attr(name)?.read_scalar::<VarLenUnicode>();
-        read().map(|text: VarLenUnicode| text.as_str().to_owned()).unwrap_or_default()
-    };
+    let text = |name: &str| text(file, name);
     if text("format") != FORMAT {
         return Err(foreign("its attribute `format` is missing or another"));
     }
@@ -206,6 +284,7 @@ fn read_summary(path: &Path, file: &File) -> Result<Summary, StoreError> {
         contributor: text("contributor"),
         licence: text("licence"),
         consent: text("consent"),
+        replay_of: text("replay_of"),
         stream_id: text("stream_id"),
         take_id: text("take_id"),
         host_id: text("host_id"),
@@ -222,8 +301,16 @@ fn read_summary(path: &Path, file: &File) -> Result<Summary, StoreError> {
         end_reason: text("end_reason"),
         crc_mismatches: attribute(path, file, "crc_mismatches")?,
         bad_records: attribute(path, file, "bad_records")?,
+        overlapping_frames: attribute(path, file, "overlapping_frames")?,
         gone_entries: attribute(path, file, "gone_entries")?,
+        audio_file: text("audio_file"),
     })
+}
+
+/// A text; empty where there is none.
+fn text(file: &File, name: &str) -> String {
+    let read = || file.attr(name)?.read_scalar::<VarLenUnicode>();
+    read().map(|text: VarLenUnicode| text.as_str().to_owned()).unwrap_or_default()
 }
 
 fn attribute<T: H5Type>(path: &Path, file: &File, name: &str) -> Result<T, StoreError> {

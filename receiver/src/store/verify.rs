@@ -5,11 +5,13 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::StoreError;
+use super::clocks::Clocks;
 use super::layout::{
     AUDIO_CHUNK, AutomationRow, BlockRow, ClockRow, FeatureRow, GapRow, MAX_POSITION, MarkerRow, MidiRow, ParameterRow, Row,
     TransportRow,
 };
 use super::reader::{Recording, Summary};
+use crate::digest::digest_of;
 use crate::timeline::crc_of;
 
 /// What a check found.
@@ -32,6 +34,8 @@ pub struct Verdict {
     pub crc_mismatches: u64,
     /// Frames that are missing, and said to be.
     pub gap_frames: u64,
+    /// What the clocks say.
+    pub clocks: Clocks,
 }
 
 /// Of a gap, this many frames at its begin and at its end are read: what is wrong with one is wrong at its edges, and a gap
@@ -78,15 +82,19 @@ pub fn verify(path: &Path) -> Result<Verdict, StoreError> {
     check_order::<MidiRow>(&recording.table()?, false, &mut verdict);
     check_order::<FeatureRow>(&recording.table()?, true, &mut verdict);
     check_order::<AutomationRow>(&recording.table()?, false, &mut verdict);
+    check_clocks(&recording.summary, &blocks, &recording.table()?, &mut verdict);
     // Read to see that they can be; their order is not promised.
-    recording.table::<ClockRow>()?;
     recording.table::<MarkerRow>()?;
     recording.table::<ParameterRow>()?;
     check_sysex(&recording, &mut verdict)?;
     // Blocks and gaps are compared with the audio whatever else is wrong, so long as they can be.
     if comparable {
         check_coverage(&recording.summary, &blocks, &gaps, &mut verdict);
-        check_audio(&recording, &blocks, &gaps, &mut verdict)?;
+        if recording.summary.audio_file.is_empty() {
+            check_audio(&recording, &blocks, &gaps, &mut verdict)?;
+        } else {
+            check_audio_file(&recording, &mut verdict)?;
+        }
     }
     Ok(verdict)
 }
@@ -99,7 +107,7 @@ fn check_summary(recording: &Recording, verdict: &mut Verdict) -> Result<(), Sto
     if summary.first_sample.saturating_add(summary.committed_frames) > 2 * MAX_POSITION {
         verdict.damage(format!("{} frames", summary.committed_frames));
     }
-    if summary.channels > 0 {
+    if summary.channels > 0 && summary.audio_file.is_empty() {
         let (frames, channels) = recording.audio_shape()?;
         if channels != u64::from(summary.channels) {
             verdict.damage(format!("/audio has {channels} channels, the attribute says {}", summary.channels));
@@ -118,6 +126,28 @@ fn check_summary(recording: &Recording, verdict: &mut Verdict) -> Result<(), Sto
     }
     if summary.gone_entries > 0 {
         verdict.notes.push(format!("the sender no longer had {} entries of its log", summary.gone_entries));
+    }
+    Ok(())
+}
+
+/// Clocks go forward, and agree with one another and with the samples. What a sender states wrongly is no damage.
+fn check_clocks(summary: &Summary, blocks: &[BlockRow], estimates: &[ClockRow], verdict: &mut Verdict) {
+    let (clocks, faults) = Clocks::of(summary.sample_rate, blocks, estimates);
+    faults.problems.into_iter().for_each(|problem| verdict.problem(problem));
+    verdict.notes.extend(faults.notes);
+    verdict.clocks = clocks;
+}
+
+/// The file beside it, which holds the audio, is the one that was archived.
+fn check_audio_file(recording: &Recording, verdict: &mut Verdict) -> Result<(), StoreError> {
+    let name = &recording.summary.audio_file;
+    let path = recording.path().with_file_name(name);
+    match digest_of(&path) {
+        Ok(digest) if digest == recording.attribute_text("audio_file_sha256") => {
+            verdict.notes.push(format!("its audio lies in {name}, which is as it was archived"));
+        }
+        Ok(_) => verdict.damage(format!("{name}, which holds its audio, is not as it was archived")),
+        Err(error) => verdict.damage(format!("{name}, which holds its audio, cannot be read: {error}")),
     }
     Ok(())
 }

@@ -1,18 +1,17 @@
 //! Writing one part of a take.
 
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
-use hdf5::types::VarLenUnicode;
-use hdf5::{Dataset, File, H5Type, Location};
+use hdf5::{Dataset, File, H5Type};
 use send_learn_protocol::packet::hello::{Description, PropertyKey};
 
-use super::chunk::write_audio_chunk;
+use super::attributes::{create, rewrite, write_text};
+use super::chunk::{datatype, write_audio_chunk};
 use super::layout::{
     AUDIO_CHUNK, AutomationRow, BlockRow, ClockRow, DEFLATE_LEVEL, FORMAT, FeatureRow, GapRow, MarkerRow, MidiRow, ParameterRow,
     Row, SCHEMA_VERSION, TransportRow, property_attribute,
 };
-use super::{StoreError, options};
+use super::{Storage, StoreError, options};
 use crate::timeline::{Batch, Faults, Piece};
 
 /// Which part of a take a file is.
@@ -52,17 +51,25 @@ pub struct PartWriter {
 }
 
 impl PartWriter {
-    /// Creates the file at `path`, replacing one that is there, with all its datasets and attributes.
+    /// Creates the file at `path`, replacing one that is there, with all its datasets and attributes. It holds any samples.
     ///
     /// # Errors
     /// [`StoreError::Hdf5`].
     pub fn create(path: &Path, description: &Description, part: Part) -> Result<Self, StoreError> {
+        Self::create_for(path, description, part, Some(Storage::Float32))
+    }
+
+    /// As [`create`](Self::create), for samples that `storage` holds; without it, the audio lies elsewhere, and the file has none.
+    ///
+    /// # Errors
+    /// [`StoreError::Hdf5`].
+    pub fn create_for(path: &Path, description: &Description, part: Part, storage: Option<Storage>) -> Result<Self, StoreError> {
         let create = || {
             let file = options().create(path)?;
             write_attributes(&file, description, part)?;
-            let audio = match usize::from(description.channels) {
-                0 => None,
-                channels => Some(Audio::create(&file, channels, part.compression)?),
+            let audio = match (usize::from(description.channels), storage) {
+                (0, _) | (_, None) => None,
+                (channels, Some(storage)) => Some(Audio::create(&file, channels, storage, part.compression)?),
             };
             let writer = Self {
                 path: path.to_owned(),
@@ -103,8 +110,14 @@ impl PartWriter {
     /// Adds a batch.
     ///
     /// # Errors
-    /// [`StoreError::Hdf5`]: the file is of no more use; make it again from the journal.
+    /// [`StoreError::Hdf5`] and [`StoreError::Narrow`]: the file is of no more use; make it again from the journal.
     pub fn append(&mut self, mut batch: Batch) -> Result<(), StoreError> {
+        if let Some(audio) = self.audio.as_ref().filter(|audio| audio.storage < Storage::Float32) {
+            let needed = storage_for(&batch);
+            if needed > audio.storage {
+                return Err(StoreError::Narrow { path: self.path.clone(), needed });
+            }
+        }
         for row in &mut batch.midi {
             row.sysex_offset = if row.sysex_length > 0 { row.sysex_offset + self.sysex.total() } else { 0 };
         }
@@ -199,6 +212,15 @@ impl PartWriter {
     }
 }
 
+/// The least that holds all samples of `batch`.
+pub(crate) fn storage_for(batch: &Batch) -> Storage {
+    let needed = |piece: &Piece| match piece {
+        Piece::Samples(samples) => Storage::of(samples),
+        Piece::Missing(_) => Storage::Fixed16,
+    };
+    batch.audio.iter().map(needed).max().unwrap_or(Storage::Fixed16)
+}
+
 fn write_attributes(file: &File, description: &Description, part: Part) -> hdf5::Result<()> {
     write_text(file, "format", FORMAT)?;
     create(file, "schema_version", &SCHEMA_VERSION)?;
@@ -230,23 +252,6 @@ fn write_attributes(file: &File, description: &Description, part: Part) -> hdf5:
     Ok(())
 }
 
-fn create<T: H5Type>(place: &Location, name: &str, value: &T) -> hdf5::Result<()> {
-    place.new_attr::<T>().create(name)?.write_scalar(value)
-}
-
-fn rewrite<T: H5Type>(place: &Location, name: &str, value: &T) -> hdf5::Result<()> {
-    place.attr(name)?.write_scalar(value)
-}
-
-/// Writes a text attribute, whether it is there or not. HDF5's strings end at a NUL.
-fn write_text(place: &Location, name: &str, text: &str) -> hdf5::Result<()> {
-    let text = VarLenUnicode::from_str(text.split('\0').next().unwrap_or_default()).unwrap_or_default();
-    match place.attr(name) {
-        Ok(attribute) => attribute.write_scalar(&text),
-        Err(_) => create(place, name, &text),
-    }
-}
-
 fn hdf5_error(path: &Path) -> impl Fn(hdf5::Error) -> StoreError + '_ {
     |source| StoreError::Hdf5 { path: path.to_owned(), source }
 }
@@ -255,6 +260,7 @@ fn hdf5_error(path: &Path) -> impl Fn(hdf5::Error) -> StoreError + '_ {
 #[derive(Debug)]
 struct Audio {
     dataset: Dataset,
+    storage: Storage,
     channels: usize,
     /// The gzip level.
     level: u8,
@@ -265,9 +271,10 @@ struct Audio {
 }
 
 impl Audio {
-    fn create(file: &File, channels: usize, level: u8) -> hdf5::Result<Self> {
+    fn create(file: &File, channels: usize, storage: Storage, level: u8) -> hdf5::Result<Self> {
         let dataset = file
-            .new_dataset::<f32>()
+            .new_dataset_builder()
+            .empty_as(datatype(storage)?)
             .chunk((AUDIO_CHUNK, channels))
             .shuffle()
             .deflate(level)
@@ -279,7 +286,7 @@ impl Audio {
             "Samples as the host gave them, float32, nominally -1 to 1. Row i is sample first_sample + i.",
         )?;
         write_text(&dataset, "unit", "full scale")?;
-        Ok(Self { dataset, channels, level, written: 0, chunk: Vec::with_capacity(AUDIO_CHUNK * channels) })
+        Ok(Self { dataset, storage, channels, level, written: 0, chunk: Vec::with_capacity(AUDIO_CHUNK * channels) })
     }
 
     fn append(&mut self, mut samples: &[f32]) -> hdf5::Result<()> {
@@ -320,7 +327,7 @@ impl Audio {
     fn write_chunk(&mut self, frames: u64) -> hdf5::Result<()> {
         self.dataset.resize(((self.written + frames) as usize, self.channels))?;
         if self.chunk.iter().any(|sample| sample.to_bits() != 0) {
-            write_audio_chunk(&self.dataset, self.written, &self.chunk, self.level)?;
+            write_audio_chunk(&self.dataset, self.storage, self.written, &self.chunk, self.level)?;
         }
         self.written += frames;
         self.chunk.clear();
