@@ -6,6 +6,7 @@
 pub mod audio;
 pub mod host;
 pub mod namespaces;
+pub mod own;
 pub mod pcap;
 pub mod piece;
 pub mod process;

@@ -42,10 +42,12 @@ impl PropertyKey {
     pub const CONSENT: Self = Self(10);
     /// The take that this one replays, a UUID.
     pub const REPLAY_OF: Self = Self(11);
+    /// The track's colour in the host, as `#rrggbb`.
+    pub const COLOUR: Self = Self(12);
 
     /// The name used for attributes in recordings and tables; `None` for keys that this version does not know.
     pub fn label(self) -> Option<&'static str> {
-        const LABELS: [&str; 11] = [
+        const LABELS: [&str; 12] = [
             "name",
             "host",
             "host_version",
@@ -57,6 +59,7 @@ impl PropertyKey {
             "licence",
             "consent",
             "replay_of",
+            "colour",
         ];
         LABELS.get(usize::from(self.0).checked_sub(1)?).copied()
     }

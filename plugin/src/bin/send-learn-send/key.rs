@@ -13,7 +13,7 @@ use super::Options;
 const MAX_INPUT: u64 = 1_024;
 
 /// Keeps the key that a person types, or another program writes. Not an argument: other users of the machine could see it.
-pub(crate) fn set(_options: &Options) -> Result<bool> {
+pub(crate) fn set() -> Result<bool> {
     let mut text = String::new();
     if io::stdin().is_terminal() {
         eprint!("Key: ");

@@ -1,6 +1,8 @@
 //! Sends WAV and MIDI files to a receiver, through the same capture and uplink as the plugin.
 
+mod folder;
 mod key;
+mod pipe;
 mod progress;
 mod rest;
 
@@ -15,7 +17,7 @@ use clap::Parser;
 use send_learn_plugin::address;
 use send_learn_plugin::capture::{Capture, CaptureConfig, capture};
 use send_learn_plugin::clock;
-use send_learn_plugin::files::{Performance, Song, Wav};
+use send_learn_plugin::files::{Form, Performance, Song, Wav};
 use send_learn_plugin::identity::{self, SERVER_VARIABLE};
 use send_learn_plugin::report::{LinkState, Report};
 use send_learn_plugin::settings::{REFUSED, Settings};
@@ -32,8 +34,8 @@ use progress::Progress;
 /// receiver has everything on disk.
 ///
 /// Where the MIDI is longer than the audio, the recording goes on to the last event, and what has no audio is a gap.
-#[derive(Debug, Parser)]
-#[command(version, group = clap::ArgGroup::new("files").args(["wav", "midi", "rest", "set_key"]).required(true).multiple(true))]
+#[derive(Clone, Debug, Parser)]
+#[command(version, group = clap::ArgGroup::new("files").args(["wav", "midi", "folder", "stdin", "rest", "set_key"]).required(true).multiple(true))]
 struct Options {
     /// WAV file: float32, or integers of 8, 16, 24 (exact) or 32 bits (rounded to float32).
     #[arg(long)]
@@ -41,8 +43,17 @@ struct Options {
     /// Standard MIDI File, format 0 or 1. Its tempo and meter become the transport.
     #[arg(long)]
     midi: Option<PathBuf>,
+    /// Sends all WAV files of this folder and those below it, one after another, each with the MIDI file of the same name beside it.
+    #[arg(long, conflicts_with_all = ["wav", "midi", "name"])]
+    folder: Option<PathBuf>,
+    /// Sends what comes through standard input until it ends: WAV, or raw samples with --raw.
+    #[arg(long, conflicts_with_all = ["wav", "midi", "folder"])]
+    stdin: bool,
+    /// The form of raw samples: encoding (u8, s16, s24, s32, f32, little-endian), rate and channels, as in f32:48000:2.
+    #[arg(long, requires = "stdin", value_name = "FORM")]
+    raw: Option<Form>,
     /// Sends what earlier programs could not: takes of a DAW that ended, or crashed, while no receiver was there.
-    #[arg(long, conflicts_with_all = ["wav", "midi"])]
+    #[arg(long, conflicts_with_all = ["wav", "midi", "folder", "stdin"])]
     rest: bool,
     /// Enters the key of the studio, typed or from standard input, for all programs of this machine, and ends. "send-learn key" shows it
     /// at the receiver.
@@ -98,12 +109,14 @@ const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let work = match &options {
-        Options { set_key: true, .. } => key::set,
-        Options { rest: true, .. } => rest::send,
-        _ => send,
+    let sent = match &options.folder {
+        _ if options.set_key => key::set(),
+        _ if options.rest => rest::send(&options),
+        _ if options.stdin => pipe::send(&options),
+        Some(folder) => folder::send(&options, folder),
+        None => watch_interrupts().and_then(|interrupts| send(&options, interrupts)),
     };
-    match work(&options) {
+    match sent {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(INTERRUPTED),
         Err(error) => {
@@ -114,7 +127,7 @@ fn main() -> ExitCode {
 }
 
 /// True when all of it is durable, false when a person stopped it and all up to there is.
-fn send(options: &Options) -> Result<bool> {
+fn send(options: &Options, interrupts: Arc<AtomicU32>) -> Result<bool> {
     let wav = options.wav.as_deref().map(Wav::open).transpose()?;
     let song = options.midi.as_deref().map(Song::open).transpose()?;
     options.to().parse::<address::Address>()?;
@@ -125,7 +138,6 @@ fn send(options: &Options) -> Result<bool> {
     if performance.length() == 0 {
         bail!("the files hold neither audio nor events: there is nothing to send");
     }
-    let interrupts = watch_interrupts()?;
     let uplink = key::uplink(options)?;
     let stream = uplink.open(options.to());
     let config = CaptureConfig {
@@ -139,7 +151,7 @@ fn send(options: &Options) -> Result<bool> {
     stream.start(TakeConfig { description: describe(options, &config)?, parameters: Vec::new(), mode }, captured);
     let length = performance.length();
     let progress = Progress::new(length, config.sample_rate);
-    let mut watch = Watch { stream, interrupts, progress, options, unanswered: None, reached: false, told_disk: false };
+    let mut watch = Watch::new(stream, interrupts, progress, options);
     let performed = perform(&mut performance, audio, &mut watch);
     if performed.is_err() {
         watch.leave();
@@ -202,7 +214,7 @@ fn describe(options: &Options, config: &CaptureConfig) -> Result<Description> {
     let file = options.wav.as_ref().or(options.midi.as_ref());
     let name = options.name.clone().or_else(|| Some(file?.file_stem()?.to_string_lossy().into_owned()));
     let mut description = identity::new_take(StreamId::random(), config);
-    description.set_property(PropertyKey::NAME, &name.unwrap_or_default());
+    description.set_property(PropertyKey::NAME, name.as_deref().unwrap_or("stdin"));
     description.set_property(PropertyKey::HOST, "send-learn-send");
     description.set_property(PropertyKey::HOST_VERSION, env!("CARGO_PKG_VERSION"));
     description.set_property(PropertyKey::FORMAT, "file");
@@ -248,6 +260,12 @@ struct Watch<'a> {
     reached: bool,
     /// Whether it was said that nothing can be kept on disk.
     told_disk: bool,
+}
+
+impl<'a> Watch<'a> {
+    fn new(stream: StreamHandle, interrupts: Arc<AtomicU32>, progress: Progress, options: &'a Options) -> Self {
+        Self { stream, interrupts, progress, options, unanswered: None, reached: false, told_disk: false }
+    }
 }
 
 impl Watch<'_> {
