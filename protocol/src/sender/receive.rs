@@ -213,7 +213,7 @@ impl Sender {
                 host: estimate.at,
                 offset: estimate.offset,
                 round_trip,
-                uncertainty: round_trip.div_ceil(2),
+                uncertainty: estimate.uncertainty.as_nanos() as u64,
                 drift_ppb: estimate.drift_ppb,
             };
             self.stats.clock = Some(record);
