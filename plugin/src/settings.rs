@@ -50,6 +50,11 @@ impl Statement {
         }
     }
 
+    /// Whether the person said nothing, or left it open.
+    pub fn is_unsaid(&self) -> bool {
+        Consent::read(&self.consent) == Consent::Unstated
+    }
+
     /// Whether the person said no.
     pub fn refuses(&self) -> bool {
         Consent::read(&self.consent) == Consent::Refused

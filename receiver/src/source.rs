@@ -51,6 +51,9 @@ pub fn files(path: &Path) -> Result<Vec<PathBuf>, SourceError> {
     if found.is_empty() { Err(SourceError::Empty { path: path.to_owned() }) } else { Ok(found) }
 }
 
+/// What an export has in its folder, done or not: what lies beside is no recording.
+const EXPORTED: [&str; 2] = ["manifest.json", ".unfinished"];
+
 /// Adds the recordings in `folder` and those of the folders in it, in order: a file that lies where none belongs hides no other.
 fn collect(folder: &Path, depth: u32, found: &mut Vec<PathBuf>) -> Result<(), SourceError> {
     found.extend(files_of(folder)?);
@@ -60,6 +63,7 @@ fn collect(folder: &Path, depth: u32, found: &mut Vec<PathBuf>) -> Result<(), So
     let items = std::fs::read_dir(folder).map_err(|source| SourceError::Io { path: folder.to_owned(), source })?;
     let hidden = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
     let mut folders: Vec<PathBuf> = items.flatten().map(|item| item.path()).filter(|path| path.is_dir() && !hidden(path)).collect();
+    folders.retain(|folder| !EXPORTED.iter().any(|name| folder.join(name).exists()));
     folders.sort_unstable();
     folders.iter().try_for_each(|below| collect(below, depth - 1, found))
 }
@@ -95,12 +99,27 @@ fn is_day(name: &str) -> bool {
         && name.bytes().enumerate().all(|(place, byte)| if matches!(place, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() })
 }
 
-/// A take, read from the closed files of its parts.
+/// A take, read from the closed files of its parts. They are opened as they are read: there may be more of them than a process may have
+/// open.
 #[derive(Debug)]
 pub struct Source {
     /// What its newest part says of it.
     pub summary: Summary,
-    parts: Vec<Recording>,
+    parts: Vec<Part>,
+}
+
+/// A file of a take.
+#[derive(Debug)]
+struct Part {
+    path: PathBuf,
+    /// The positions that it holds.
+    held: Range<u64>,
+}
+
+impl Part {
+    fn open(&self) -> Result<Recording, StoreError> {
+        Recording::open(&self.path)
+    }
 }
 
 /// What was found among some files.
@@ -118,22 +137,22 @@ impl Sources {
     /// Opens all `files`, and joins those of one take. A file that cannot be read is noted, the others are taken.
     pub fn open(files: &[PathBuf]) -> Self {
         let mut sources = Self::default();
-        let mut takes: BTreeMap<(u64, String), BTreeMap<u32, Recording>> = BTreeMap::new();
+        let mut takes: BTreeMap<(u64, String), BTreeMap<u32, (Part, Summary)>> = BTreeMap::new();
         for file in files {
-            match Recording::open(file) {
-                Ok(recording) if !recording.summary.closed => sources.unfinished.push(file.clone()),
-                Ok(recording) => {
-                    let summary = &recording.summary;
+            match Recording::open(file).map(|recording| recording.summary) {
+                Ok(summary) if !summary.closed => sources.unfinished.push(file.clone()),
+                Ok(summary) => {
                     let take = takes.entry((summary.started_unix_nanos, summary.take_id.clone())).or_default();
-                    take.entry(summary.part).or_insert(recording);
+                    let held = summary.first_sample..summary.first_sample + summary.frames;
+                    take.entry(summary.part).or_insert_with(|| (Part { path: file.clone(), held }, summary));
                 }
                 Err(error) => sources.broken.push(error),
             }
         }
         for parts in takes.into_values() {
-            let parts: Vec<Recording> = parts.into_values().collect();
-            if let Some(last) = parts.last() {
-                sources.takes.push(Source { summary: last.summary.clone(), parts });
+            let (parts, mut summaries): (Vec<Part>, Vec<Summary>) = parts.into_values().unzip();
+            if let Some(summary) = summaries.pop() {
+                sources.takes.push(Source { summary, parts });
             }
         }
         sources
@@ -148,7 +167,7 @@ impl Source {
 
     /// The positions that its parts hold, in order. Between them lie parts that are missing.
     pub fn held(&self) -> impl Iterator<Item = Range<u64>> {
-        self.parts.iter().map(|part| part.summary.first_sample..part.summary.first_sample + part.summary.frames)
+        self.parts.iter().map(|part| part.held.clone())
     }
 
     /// Its parts, in order.
@@ -158,12 +177,12 @@ impl Source {
 
     /// The file that holds position `sample`.
     pub fn file(&self, sample: u64) -> Option<&Path> {
-        self.held().zip(&self.parts).find(|(held, _)| held.contains(&sample)).map(|(_, part)| part.path())
+        self.parts.iter().find(|part| part.held.contains(&sample)).map(|part| &*part.path)
     }
 
     /// The files of its parts.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
-        self.parts.iter().map(Recording::path)
+        self.parts.iter().map(|part| &*part.path)
     }
 
     /// The samples at the positions in `range`, interleaved; zeros where no part holds them.
@@ -173,12 +192,13 @@ impl Source {
     pub fn audio(&self, range: Range<u64>) -> Result<Vec<f32>, StoreError> {
         let channels = usize::from(self.summary.channels);
         let mut audio = Vec::new();
-        for (held, part) in self.held().zip(&self.parts) {
+        for part in &self.parts {
+            let held = &part.held;
             let (begin, end) = (range.start.max(held.start), range.end.min(held.end));
             if begin < end {
                 let before = (begin - range.start) as usize * channels;
                 audio.resize(before, 0.0);
-                audio.extend(part.audio(begin - held.start..end - held.start)?);
+                audio.extend(part.open()?.audio(begin - held.start..end - held.start)?);
             }
         }
         audio.resize((range.end - range.start) as usize * channels, 0.0);
@@ -192,7 +212,7 @@ impl Source {
     pub fn table<R: Row>(&self) -> Result<Vec<R>, StoreError> {
         let mut rows = Vec::new();
         for part in &self.parts {
-            rows.extend(part.table::<R>()?);
+            rows.extend(part.open()?.table::<R>()?);
         }
         Ok(rows)
     }
@@ -204,7 +224,7 @@ impl Source {
     pub fn midi(&self) -> Result<(Vec<MidiRow>, Vec<u8>), StoreError> {
         let (mut rows, mut bytes) = (Vec::new(), Vec::new());
         for part in &self.parts {
-            let before = bytes.len() as u64;
+            let (before, part) = (bytes.len() as u64, part.open()?);
             rows.extend(part.table::<MidiRow>()?.into_iter().map(|row| MidiRow { sysex_offset: row.sysex_offset + before, ..row }));
             bytes.extend(part.sysex()?);
         }

@@ -249,6 +249,32 @@ fn a_finished_export_tells_what_was_left_out_since() {
 }
 
 #[test]
+fn an_export_within_the_data_folder_is_taken_for_no_recording() {
+    let (data, _sources) = written(&[short_take(1)]);
+    let out = data.path().join("my-dataset");
+    let folder = data.path().to_str().unwrap();
+    let export = || command(&[&["export", "hdf5", folder, "--out", out.to_str().unwrap()], &SHORT[..]].concat());
+    for _ in 0..2 {
+        let output = export();
+        assert!(output.status.success(), "{}", said(&output));
+    }
+    assert_eq!(files(data.path()).unwrap().len(), 1);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn more_recordings_than_a_process_may_have_open_are_exported() {
+    let takes: Vec<Take> = (1..=60).map(|number| Take { seconds: 2, notes: melody(number, 2), ..take(number) }).collect();
+    let (data, _sources) = written(&takes);
+    let out = data.path().join("out");
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -n 40 && exec \"$@\"", "sh", env!("CARGO_BIN_EXE_send-learn"), "export", "tokens"]);
+    let output = shell.args(SHORT).arg("--out").arg(&out).arg(data.path()).output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(manifest(&out).contents.total(), 60);
+}
+
+#[test]
 fn a_folder_that_cannot_be_made_is_named_and_nothing_more_is_promised() {
     let (data, _sources) = written(&[short_take(1)]);
     let file = data.path().join("afile");

@@ -157,13 +157,18 @@ fn audio_is_compared_with_the_notes_of_the_stream_that_it_agrees_with() {
 fn of_what_is_private_or_refused_nothing_is_told_of_the_notes() {
     // Private from 20 s to 80 s: of two notes a second those at 0 to 19.5 and 80 to 99.5 s are for others.
     let markers = vec![marker(20 * RATE, 6), marker(80 * RATE, 7)];
-    let partly = look_at(Take { markers, sound: clicks, ..take(1) });
+    // The highest note of all is private.
+    let messages = vec![(50 * RATE, [0x90, 120, 99]), (51 * RATE, [0x80, 120, 0])];
+    let partly = look_at(Take { markers, messages, sound: clicks, ..take(1) });
     assert_eq!(findings(&partly), [(Grade::Look, "private")]);
     assert!(partly.private_seconds == 60.0 && partly.findings[0].why.contains("1:00"), "{:?}", partly.findings);
     let playing = &partly.playing;
-    assert_eq!((playing.measures.notes, playing.pitches.iter().sum::<u64>(), playing.velocities[100]), (200, 80, 80));
+    assert_eq!((playing.measures.notes, playing.pitches.iter().sum::<u64>(), playing.velocities[100]), (201, 80, 80));
     assert_eq!(playing.density_stretches.iter().collect::<Vec<_>>(), [(&2, &4)]);
     assert_eq!((playing.tempo.unwrap().mean, playing.tempo_seconds[&120]), (120.0, 40.0));
+    let keys: Vec<usize> = (0..128).filter(|&key| playing.pitches[key] > 0).collect();
+    let ends = [playing.measures.lowest_pitch, playing.measures.highest_pitch].map(|key| key.map(usize::from));
+    assert_eq!(ends, [keys.first().copied(), keys.last().copied()]);
     let excerpt = playing.excerpt.as_ref().expect("notes");
     assert!(excerpt.begin < 4.1 || excerpt.begin >= 80.0, "{excerpt:?}");
 
@@ -176,6 +181,7 @@ fn of_what_is_private_or_refused_nothing_is_told_of_the_notes() {
             (200, 0, 0)
         );
         assert!(playing.excerpt.is_none() && playing.key.is_none() && playing.tempo.is_none());
+        assert_eq!((playing.measures.lowest_pitch, playing.measures.highest_pitch), (None, None));
         assert!(playing.density_stretches.is_empty() && playing.tempo_seconds.is_empty());
     }
 }

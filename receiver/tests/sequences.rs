@@ -5,6 +5,7 @@ mod takes;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use send_learn::export::Contents;
 use send_learn::sequences::{Plan, Planned, Reason, Sequence, Settings, Split, Workshop};
 use send_learn::source::Sources;
 use send_learn::store::layout::{ClockRow, GapRow};
@@ -318,4 +319,31 @@ fn takes_that_repeat_one_another_stand_on_one_side() {
     let plan = Plan::new(&sources, &Settings::default());
     assert_eq!(plan.repeats.len(), 1);
     assert_eq!(plan.performances.values().sum::<u64>(), 2);
+}
+
+#[test]
+fn a_medley_stands_on_the_side_of_every_piece_in_it() {
+    let later = |notes: Vec<(u64, u8)>| notes.into_iter().map(|(at, key)| (at + 50 * RATE, key));
+    let medley = melody(1, 50).into_iter().chain(later(melody(2, 50))).collect();
+    let takes =
+        [Take { notes: melody(1, 50), ..take(1) }, Take { notes: melody(2, 50), ..take(2) }, Take { notes: medley, ..take(3) }];
+    let (_data, sources) = written(&takes);
+    let plan = Plan::new(&sources, &Settings::default());
+    assert_eq!(plan.performances.values().sum::<u64>(), 1);
+    let (_data, sources) = written(&takes[..2]);
+    assert_eq!(Plan::new(&sources, &Settings::default()).performances.values().sum::<u64>(), 2, "they have nothing in common");
+}
+
+#[test]
+fn a_sequence_says_whose_its_notes_are() {
+    let midi = Take { consent: "The notes may be used.", channels: 0, host: 9, machine: 9, begins: 0.0, host_nanos: 0, ..take(1) };
+    let audio = Take { host: 9, machine: 9, begins: 0.0, host_nanos: 0, notes: Vec::new(), ..take(2) };
+    let (_data, sources) = written(&[midi, audio]);
+    let mut contents = Contents::default();
+    for Sequence { about, .. } in sequences(&sources, &Settings::default()) {
+        assert_eq!(about.note_sources[0].consent, "The notes may be used.");
+        contents.count(&about);
+    }
+    let counted = ["May be used to train models.", "The notes may be used."].map(|consent| (consent.to_owned(), 3));
+    assert_eq!(contents.consents, BTreeMap::from(counted));
 }

@@ -48,7 +48,7 @@ impl Page {
         let mut statement = own.unwrap_or_else(|| settings.statement.clone());
         let choice = match &statement {
             statement if statement.refuses() => Choice::No,
-            statement if statement.consent.trim().is_empty() => Choice::Unsaid,
+            statement if statement.is_unsaid() => Choice::Unsaid,
             _ => Choice::Yes,
         };
         if choice != Choice::Yes {
@@ -155,9 +155,7 @@ pub(super) fn line(ui: &mut egui::Ui, statement: &Statement, own: bool, trouble:
     let (color, mut words, button) = match statement {
         _ if !trouble.is_empty() => (theme::BAD, trouble.to_owned(), "Change"),
         said if said.refuses() => (theme::WARN, "In no dataset: you said no".to_owned(), "Change"),
-        said if said.consent.is_empty() => {
-            (theme::QUIET, "Nothing is said yet of what may be done with this music".to_owned(), "Say it")
-        }
+        said if said.is_unsaid() => (theme::QUIET, "Nothing is said yet of what may be done with this music".to_owned(), "Say it"),
         said => {
             let details = [&said.contributor, &said.licence].into_iter().filter(|text| !text.is_empty());
             (theme::GOOD, details.fold("May be used".to_owned(), |words, text| format!("{words}  ·  {text}")), "Change")

@@ -1,6 +1,6 @@
 //! What an export is: written last, so that a folder with a manifest is complete.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::{fs, io};
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::digest::hexadecimal;
-use crate::sequences::{About, Reason, Settings, Split};
+use crate::sequences::{About, NoteSource, Reason, Settings, Split};
 
 /// The manifest's file.
 pub const MANIFEST: &str = "manifest.json";
@@ -50,11 +50,11 @@ pub struct Contents {
     pub sample_rates: BTreeMap<String, u64>,
     /// Sequences of each number of channels.
     pub channels: BTreeMap<u16, u64>,
-    /// Sequences of each contributor; those who are not named under an empty name.
+    /// Sequences of each contributor, who plays their sound or their notes; those who are not named under an empty name.
     pub contributors: BTreeMap<String, u64>,
-    /// Sequences under each licence.
+    /// Sequences under each licence, that of their sound or of their notes.
     pub licences: BTreeMap<String, u64>,
-    /// Sequences under each statement of consent.
+    /// Sequences under each statement of consent, as those.
     pub consents: BTreeMap<String, u64>,
     /// Sequences by the program that sent them: the host application, or `send-learn-send` for files.
     #[serde(default)]
@@ -88,9 +88,17 @@ impl Contents {
         }
         more(&mut self.sample_rates, about.sample_rate.to_string());
         more(&mut self.channels, about.channels);
-        more(&mut self.contributors, about.contributor.clone());
-        more(&mut self.licences, about.licence.clone());
-        more(&mut self.consents, about.consent.clone());
+        let of_all = |own: &String, of_source: fn(&NoteSource) -> &String| -> BTreeSet<String> {
+            about.note_sources.iter().map(of_source).chain([own]).cloned().collect()
+        };
+        let told = [
+            (&mut self.contributors, of_all(&about.contributor, |source| &source.contributor)),
+            (&mut self.licences, of_all(&about.licence, |source| &source.licence)),
+            (&mut self.consents, of_all(&about.consent, |source| &source.consent)),
+        ];
+        for (counts, all) in told {
+            all.into_iter().for_each(|stated| more(counts, stated));
+        }
         more(&mut self.hosts, about.host.clone());
         more(&mut self.tracks, about.name.clone());
         for source in &about.note_sources {

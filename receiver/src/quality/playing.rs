@@ -80,6 +80,9 @@ impl Playing {
             playing.pitches[usize::from(note.pitch.min(127))] += 1;
             playing.velocities[usize::from(note.velocity.min(127))] += 1;
         }
+        let told = Measures::of(&Music { notes, ..Music::default() }, frames, sample_rate);
+        playing.measures.lowest_pitch = told.lowest_pitch;
+        playing.measures.highest_pitch = told.highest_pitch;
         let open = withheld.open_in(&(0..frames));
         for (tempo, seconds) in spans(&music.tempos, withheld, frames, sample_rate) {
             *playing.tempo_seconds.entry(tempo.round() as u32).or_default() += seconds;

@@ -37,6 +37,12 @@ pub struct NoteSource {
     pub stream_id: String,
     /// The take, a UUID.
     pub take_id: String,
+    /// Who plays it, as stated; empty where not.
+    pub contributor: String,
+    /// Its licence, as stated; empty where not.
+    pub licence: String,
+    /// Its consent, in the words that were shown; empty where none was stated.
+    pub consent: String,
     /// How it was aligned: `same-stream`, `playhead`, `host-time` or `clock`.
     pub alignment: String,
     /// The true position of its events is within this of the stated one, in seconds; 0 where it is exact to the sample.

@@ -1,6 +1,6 @@
 //! Takes that repeat one another: the same samples again, or the same notes played again.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use send_learn_protocol::record::MidiKind;
@@ -60,17 +60,34 @@ impl Fingerprint {
         chords_of(voices(&pitched), LOOSE_CHORD).for_each(|chords| tunes.extend(chords.windows(TUNE).filter_map(tune)));
         Self { notes, tunes, blocks: &once - &again }
     }
-
-    /// Whether one repeats a good part of the other.
-    pub(super) fn repeats(&self, other: &Self) -> bool {
-        shares(&self.notes, &other.notes) || shares(&self.tunes, &other.tunes) || shares(&self.blocks, &other.blocks)
-    }
 }
 
-fn shares<T: Eq + Hash>(one: &HashSet<T>, other: &HashSet<T>) -> bool {
-    let (small, large) = if one.len() < other.len() { (one, other) } else { (other, one) };
-    let common = small.iter().filter(|item| large.contains(item)).count();
-    common >= FEWEST && common as f64 >= REPEATED * small.len() as f64
+/// Pairs of numbers of `takes` of which one repeats a good part of the other: each with its earlier ones, in order.
+pub(super) fn repeats(takes: &[&Fingerprint]) -> impl Iterator<Item = (usize, usize)> + use<> {
+    let mut pairs = BTreeSet::new();
+    share(takes.iter().map(|take| &take.notes), &mut pairs);
+    share(takes.iter().map(|take| &take.tunes), &mut pairs);
+    share(takes.iter().map(|take| &take.blocks), &mut pairs);
+    pairs.into_iter()
+}
+
+/// Adds the pairs (later, earlier) of takes that have a good part of the smaller one's items in common. Takes are found by their items:
+/// most have none in common, and of thousands, to compare each with each would take hours.
+fn share<'a, T: Eq + Hash + 'a>(takes: impl Iterator<Item = &'a HashSet<T>>, pairs: &mut BTreeSet<(usize, usize)>) {
+    let (mut with, mut sizes): (HashMap<&T, Vec<usize>>, Vec<usize>) = (HashMap::new(), Vec::new());
+    for (later, items) in takes.enumerate() {
+        let mut common: HashMap<usize, usize> = HashMap::new();
+        for item in items {
+            let earlier = with.entry(item).or_default();
+            earlier.iter().for_each(|take| *common.entry(*take).or_default() += 1);
+            earlier.push(later);
+        }
+        let enough = |(earlier, common): &(usize, usize)| {
+            *common >= FEWEST && *common as f64 >= REPEATED * sizes[*earlier].min(items.len()) as f64
+        };
+        pairs.extend(common.into_iter().filter(enough).map(|(earlier, _)| (later, earlier)));
+        sizes.push(items.len());
+    }
 }
 
 /// A note-on.
@@ -187,12 +204,16 @@ mod tests {
         Fingerprint::new(midi, &[], RATE)
     }
 
+    fn repeat(one: &Fingerprint, other: &Fingerprint) -> bool {
+        repeats(&[one, other]).next().is_some()
+    }
+
     #[test]
     fn a_melody_played_again_is_found_though_later_slower_higher_and_not_quite_in_time() {
         let one = of(&notes(melody(1, 60)));
         let again = melody(1, 60).into_iter().enumerate();
         let again = again.map(|(index, (time, key))| (40.0 + time * 1.2 + (index % 3) as f64 * 0.004, key + 5));
-        assert!(one.repeats(&of(&notes(again))));
+        assert!(repeat(&one, &of(&notes(again))));
     }
 
     #[test]
@@ -206,9 +227,9 @@ mod tests {
         };
         let whole = piece(&[0, 1, 2]);
         for some in [&[0, 1][..], &[0, 2], &[1, 2], &[1]] {
-            assert!(whole.repeats(&piece(some)) && piece(some).repeats(&whole), "{some:?}");
+            assert!(repeat(&whole, &piece(some)) && repeat(&piece(some), &whole), "{some:?}");
         }
-        assert!(!piece(&[0]).repeats(&piece(&[1, 2])));
+        assert!(!repeat(&piece(&[0]), &piece(&[1, 2])));
     }
 
     /// Onsets that are off by a normal distribution of 20 ms.
@@ -233,7 +254,7 @@ mod tests {
             };
             let piece: Vec<(f64, u8)> = melody(seed, 120).into_iter().enumerate().flat_map(chord).collect();
             let again: Vec<(f64, u8)> = piece.iter().map(|(time, key)| (time + off(), *key)).collect();
-            assert!(of(&notes(piece)).repeats(&of(&notes(again))), "{seed}");
+            assert!(repeat(&of(&notes(piece)), &of(&notes(again))), "{seed}");
         }
     }
 
@@ -253,16 +274,14 @@ mod tests {
     fn a_loop_within_a_longer_take_is_found() {
         let inner = melody(1, 40);
         let outer = melody(2, 40).into_iter().chain(inner.iter().map(|(time, key)| (time + 60.0, *key)));
-        assert!(of(&notes(outer)).repeats(&of(&notes(inner.clone()))));
+        assert!(repeat(&of(&notes(outer)), &of(&notes(inner.clone()))));
     }
 
     #[test]
     fn other_melodies_are_no_repeats() {
         let melodies: Vec<_> = (1..20).map(|seed| of(&notes(melody(seed, 200)))).collect();
-        for (index, one) in melodies.iter().enumerate() {
-            assert!(melodies[index + 1..].iter().all(|other| !one.repeats(other)));
-        }
-        assert!(!of(&[]).repeats(&of(&[])));
+        assert_eq!(repeats(&melodies.iter().collect::<Vec<_>>()).next(), None);
+        assert!(!repeat(&of(&[]), &of(&[])));
     }
 
     #[test]
@@ -270,9 +289,9 @@ mod tests {
         let block =
             |crc| BlockRow { sample: 0, frames: 512, crc, host_nanos: 0, arrival_nanos: 0, playhead: 0, arrival: 0, level: 1.0 };
         let take = |crcs: &[u32]| Fingerprint::new(&[], &crcs.iter().map(|&crc| block(crc)).collect::<Vec<_>>(), RATE);
-        assert!(take(&[1, 2, 3, 4, 5, 6]).repeats(&take(&[9, 3, 4, 5, 6, 7])));
-        assert!(!take(&[1, 2, 3]).repeats(&take(&[4, 5, 6])));
+        assert!(repeat(&take(&[1, 2, 3, 4, 5, 6]), &take(&[9, 3, 4, 5, 6, 7])));
+        assert!(!repeat(&take(&[1, 2, 3]), &take(&[4, 5, 6])));
         let silence = [7; 100];
-        assert!(!take(&silence).repeats(&take(&silence)));
+        assert!(!repeat(&take(&silence), &take(&silence)));
     }
 }

@@ -2,6 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
+use super::duplicates;
 use super::placement::Aligned;
 use super::profile::Profile;
 use super::{Settings, Split};
@@ -27,16 +28,19 @@ pub(super) fn find(profiles: &[(usize, Profile)], names: &[String]) -> (Vec<Perf
     let mut repeated = vec![None; count];
     for one in 0..count {
         for two in one + 1..count {
-            let (first, second) = (&profiles[one].1, &profiles[two].1);
-            if first.placement.sounds_with(&second.placement) {
+            if profiles[one].1.placement.sounds_with(&profiles[two].1.placement) {
                 sessions.join(one, two);
                 performances.join(one, two);
             }
-            // Two streams of one session may well play the same notes.
-            if repeated[two].is_none() && first.fingerprint.repeats(&second.fingerprint) {
-                repeated[two] = (sessions.root(one) != sessions.root(two)).then_some(one);
-                performances.join(one, two);
-            }
+        }
+    }
+    let fingerprints: Vec<_> = profiles.iter().map(|(_, profile)| &profile.fingerprint).collect();
+    // All of them: a medley repeats several, and they do not repeat one another.
+    for (two, one) in duplicates::repeats(&fingerprints) {
+        performances.join(one, two);
+        // Two streams of one session may well play the same notes.
+        if repeated[two].is_none() && sessions.root(one) != sessions.root(two) {
+            repeated[two] = Some(one);
         }
     }
     let mut found: Vec<(usize, Performance)> = Vec::new();

@@ -131,6 +131,9 @@ impl<'a> Workshop<'a> {
                 name: summary.name.clone(),
                 stream_id: summary.stream_id.clone(),
                 take_id: summary.take_id.clone(),
+                contributor: summary.contributor.clone(),
+                licence: summary.licence.clone(),
+                consent: summary.consent.clone(),
                 alignment: pairing.alignment.to_owned(),
                 uncertainty_seconds: pairing.uncertainty,
             }

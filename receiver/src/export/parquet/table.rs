@@ -93,6 +93,9 @@ fn note_sources(rows: &[Row]) -> Result<Column, ArrowError> {
         column("name", "The stream's name", text(|source| &source.name)),
         column("stream_id", "UUID", text(|source| &source.stream_id)),
         column("take_id", "UUID", text(|source| &source.take_id)),
+        column("contributor", "Who plays it; empty where not stated", text(|source| &source.contributor)),
+        column("licence", "Its licence; empty where not stated", text(|source| &source.licence)),
+        column("consent", "Its consent, in the words that were shown; empty where not stated", text(|source| &source.consent)),
         column("alignment", "same-stream, playhead, host-time or clock", text(|source| &source.alignment)),
         column("uncertainty_seconds", "Its events lie within this of their stated positions", Arc::new(uncertainty)),
     ];
