@@ -104,6 +104,9 @@ impl Observed {
     }
 }
 
+/// A tempo that differs by more than this share from that of the block before has jumped; less is how a ramp goes.
+const TEMPO_JUMP: f64 = 0.05;
+
 /// Decides which observations become records: the first, every change, and one a second.
 #[derive(Clone, Debug)]
 pub struct TransportWatch {
@@ -119,22 +122,23 @@ impl TransportWatch {
         Self { last: None, expected: None, silent_frames: 0, frames_per_second: sample_rate.max(1.0) as u64 }
     }
 
-    /// Takes note of the transport at the begin of a block of `frames`. Returns the record, if one is due, and the marker
-    /// of a jump, if the playhead is not where it should be.
+    /// Takes note of the transport at the begin of a block of `frames`. Returns the record, if one is due, and the markers of
+    /// jumps: of the playhead, if it is not where it should be, and of the tempo.
     pub fn observe(
         &mut self,
         position: SamplePosition,
         observed: &Observed,
         frames: u32,
-    ) -> (Option<Transport>, Option<MarkerKind>) {
+    ) -> (Option<Transport>, [Option<MarkerKind>; 2]) {
         let jump = self.jump(observed);
+        let tempo = self.tempo_jumps(observed).then_some(MarkerKind::Tempo);
         let changed = self.last.is_none_or(|last| last.differs(observed));
         let due = changed || jump.is_some() || self.silent_frames >= self.frames_per_second;
         if due {
             self.silent_frames = 0;
         }
         self.advance(observed, frames);
-        (due.then(|| observed.record(position)), jump)
+        (due.then(|| observed.record(position)), [jump, tempo])
     }
 
     /// Takes note of the transport during a block that is not captured: the next one that is gets a record.
@@ -148,6 +152,11 @@ impl TransportWatch {
         let moved = if observed.playing { i64::from(frames) } else { 0 };
         self.expected = observed.playhead.map(|playhead| playhead.saturating_add(moved));
         self.last = Some(*observed);
+    }
+
+    fn tempo_jumps(&self, observed: &Observed) -> bool {
+        let tempos = self.last.and_then(|last| last.tempo).zip(observed.tempo);
+        tempos.is_some_and(|(before, now)| (now - before).abs() > TEMPO_JUMP * before)
     }
 
     fn jump(&self, observed: &Observed) -> Option<MarkerKind> {
@@ -191,10 +200,22 @@ mod tests {
     fn a_jump_is_a_locate_and_a_jump_back_within_a_loop_is_a_loop() {
         let mut watch = TransportWatch::new(48_000.0);
         watch.observe(at(0), &rolling(0), 512);
-        assert_eq!(watch.observe(at(512), &rolling(512), 512).1, None);
-        assert_eq!(watch.observe(at(1_024), &rolling(96_000), 512).1, Some(MarkerKind::Locate));
+        assert_eq!(watch.observe(at(512), &rolling(512), 512).1, [None; 2]);
+        assert_eq!(watch.observe(at(1_024), &rolling(96_000), 512).1, [Some(MarkerKind::Locate), None]);
         let looping = Observed { loop_range: Some((0.0, 4.0)), ..rolling(0) };
-        assert_eq!(watch.observe(at(1_536), &looping, 512), (Some(looping.record(at(1_536))), Some(MarkerKind::Loop)));
+        assert_eq!(watch.observe(at(1_536), &looping, 512), (Some(looping.record(at(1_536))), [Some(MarkerKind::Loop), None]));
+    }
+
+    #[test]
+    fn a_tempo_that_jumps_is_marked_and_a_ramp_is_not() {
+        let mut watch = TransportWatch::new(48_000.0);
+        let mut markers = Vec::new();
+        for (block, tempo) in [120.0, 121.0, 122.5, 90.0, 90.0].into_iter().enumerate() {
+            let position = block as u64 * 512;
+            let observed = Observed { tempo: Some(tempo), ..rolling(position as i64) };
+            markers.push(watch.observe(at(position), &observed, 512).1[1]);
+        }
+        assert_eq!(markers, [None, None, None, Some(MarkerKind::Tempo), None]);
     }
 
     #[test]
@@ -202,7 +223,7 @@ mod tests {
         let mut watch = TransportWatch::new(48_000.0);
         let stopped = Observed { playhead: Some(4_800), ..Observed::default() };
         watch.observe(at(0), &stopped, 512);
-        assert_eq!(watch.observe(at(512), &stopped, 512), (None, None));
+        assert_eq!(watch.observe(at(512), &stopped, 512), (None, [None; 2]));
     }
 
     #[test]

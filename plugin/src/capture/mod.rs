@@ -153,9 +153,9 @@ impl Capture {
     }
 
     fn open(&mut self, frames: u32, host: HostNanos, observed: &Observed) {
-        let (transport, jump) = self.watch.observe(SamplePosition(self.position), observed, frames);
+        let (transport, jumps) = self.watch.observe(SamplePosition(self.position), observed, frames);
         self.block = Some(OpenBlock { frames, host, playhead: observed.playhead, lost_events: 0 });
-        if let Some(kind) = jump {
+        for kind in jumps.into_iter().flatten() {
             self.event(CaptureEvent::Marker(SamplePosition(self.position), kind));
         }
         if let Some(transport) = transport {

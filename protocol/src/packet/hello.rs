@@ -37,11 +37,24 @@ impl PropertyKey {
     pub const LICENCE: Self = Self(9);
     /// The consent that the contributor gave, in the words that were shown.
     pub const CONSENT: Self = Self(10);
+    /// The track's colour in the host, as `#rrggbb`.
+    pub const COLOUR: Self = Self(11);
 
     /// The name used for attributes in recordings and tables; `None` for keys that this version does not know.
     pub fn label(self) -> Option<&'static str> {
-        const LABELS: [&str; 10] =
-            ["name", "host", "host_version", "format", "sender_version", "project", "machine", "contributor", "licence", "consent"];
+        const LABELS: [&str; 11] = [
+            "name",
+            "host",
+            "host_version",
+            "format",
+            "sender_version",
+            "project",
+            "machine",
+            "contributor",
+            "licence",
+            "consent",
+            "colour",
+        ];
         LABELS.get(usize::from(self.0).checked_sub(1)?).copied()
     }
 }

@@ -29,13 +29,15 @@ pub enum MarkerKind {
     CaptureOff = 8,
     /// Capture was switched on again.
     CaptureOn = 9,
+    /// The tempo jumped.
+    Tempo = 10,
     /// A kind that this version does not know.
     Other = 255,
 }
 
 impl MarkerKind {
     fn from_wire(code: u8) -> Self {
-        let music = [Self::Text, Self::Locate, Self::Loop];
+        let music = [Self::Text, Self::Locate, Self::Loop, Self::Tempo];
         let switches = [Self::BypassOn, Self::BypassOff, Self::PrivateOn, Self::PrivateOff, Self::CaptureOff, Self::CaptureOn];
         music.into_iter().chain(switches).find(|kind| *kind as u8 == code).unwrap_or(Self::Other)
     }

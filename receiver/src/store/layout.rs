@@ -208,7 +208,7 @@ tables! {
 
     /// A marker.
     MarkerRow("markers", 32, "Markers. kind: 1 text of the music, 2 playhead jumped, 3 loop, 4 bypass on, 5 bypass off, \
-        6 private on, 7 private off, 8 capture off, 9 capture on, 255 other. text: UTF-8, cut at 128 bytes.") {
+        6 private on, 7 private off, 8 capture off, 9 capture on, 10 tempo jumped, 255 other. text: UTF-8, cut at 128 bytes.") {
         /// Position in samples.
         sample: u64,
         /// `MarkerKind` of the protocol.
