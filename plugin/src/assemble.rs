@@ -67,7 +67,8 @@ pub struct Assembler {
     planar: Vec<f32>,
     position: SamplePosition,
     expected: Option<HostNanos>,
-    peak: f32,
+    /// Of each channel.
+    peaks: Vec<f32>,
 }
 
 /// A block that is being put together.
@@ -139,7 +140,7 @@ impl Assembler {
             planar: Vec::new(),
             position: SamplePosition(0),
             expected: None,
-            peak: 0.0,
+            peaks: vec![0.0; usize::from(config.channels)],
         }
     }
 
@@ -192,9 +193,10 @@ impl Assembler {
         self.run.as_ref().map(|run| run.last_host.after(HOLD)).or(self.expected)
     }
 
-    /// The highest absolute sample since the last call.
-    pub fn take_peak(&mut self) -> f32 {
-        std::mem::take(&mut self.peak)
+    /// The highest absolute sample of each channel since the last call.
+    pub fn take_peaks(&mut self) -> Vec<f32> {
+        let quiet = vec![0.0; self.peaks.len()];
+        std::mem::replace(&mut self.peaks, quiet)
     }
 
     fn on_block(&mut self, now: HostNanos, block: BlockEvent, ring: &mut RingReader, log: &mut impl Log) {
@@ -215,10 +217,10 @@ impl Assembler {
         self.planar.resize(frames * channels, 0.0);
         // Cannot fail: the samples are written before the event.
         let _ = ring.samples.pop_entire_slice(&mut self.planar);
-        self.peak = self.planar.iter().fold(self.peak, |peak, sample| peak.max(sample.abs()));
         let start = run.samples.len();
         run.samples.resize(start + frames * channels, 0.0);
         for (channel, samples) in self.planar.chunks_exact(frames).enumerate() {
+            self.peaks[channel] = samples.iter().fold(self.peaks[channel], |peak, sample| peak.max(sample.abs()));
             for (frame, sample) in samples.iter().enumerate() {
                 run.samples[start + frame * channels + channel] = *sample;
             }

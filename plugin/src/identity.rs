@@ -17,6 +17,9 @@ pub const SERVER_VARIABLE: &str = "SEND_LEARN_SERVER";
 /// without a window that play faster than time, and for tests. Not for playing live.
 pub const OFFLINE_VARIABLE: &str = "SEND_LEARN_CAPTURE_OFFLINE";
 
+/// The name of a stream whose track has none.
+const NAMELESS: &str = "Track";
+
 /// A take of `stream` that begins in this process, without texts. Its times are filled in when the first block comes.
 pub fn new_take(stream: StreamId, config: &CaptureConfig) -> Description {
     Description {
@@ -49,14 +52,54 @@ pub fn machine() -> MachineId {
 
 /// This process's identity.
 pub fn host() -> HostId {
-    static HOST: LazyLock<HostId> = LazyLock::new(HostId::random);
+    static HOST: LazyLock<HostId> = LazyLock::new(|| process().unwrap_or_else(HostId::random));
     *HOST
 }
 
-/// The name of the program that this code runs in.
-pub fn program() -> String {
-    let path = std::env::current_exe().ok();
-    path.and_then(|path| Some(path.file_stem()?.to_string_lossy().into_owned())).unwrap_or_default()
+/// An identity that every copy of this library in the process finds: a VST3 and a CLAP in one host belong together. It is made
+/// of what no other process has: machine, boot, process number and the time at which the process began.
+#[cfg(target_os = "linux")]
+fn process() -> Option<HostId> {
+    let read = |path: &str| std::fs::read_to_string(path).ok();
+    let boot: uuid::Uuid = read("/proc/sys/kernel/random/boot_id")?.trim().parse().ok()?;
+    let stat = read("/proc/self/stat")?;
+    // The name may hold spaces and brackets: what counts stands behind the last one. The start time is field 22.
+    let began: u64 = stat.rsplit(')').next()?.split_whitespace().nth(19)?.parse().ok()?;
+    let own = u128::from(began) << 32 | u128::from(std::process::id());
+    Some(HostId((u128::from_be_bytes(machine().0) ^ boot.as_u128() ^ own).to_be_bytes()))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn process() -> Option<HostId> {
+    None
+}
+
+/// The application that the plugin runs in, as it calls itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Application {
+    /// Its name.
+    pub name: String,
+    /// Its version; empty where the plugin's format does not tell it.
+    pub version: String,
+}
+
+static APPLICATION: Mutex<Option<Application>> = Mutex::new(None);
+
+impl Application {
+    /// The host says who it is.
+    pub fn introduce(self) {
+        *APPLICATION.lock() = Some(self);
+    }
+
+    /// What the host said, or else the name of the program that this code runs in.
+    pub fn current() -> Self {
+        let told = APPLICATION.lock().clone().filter(|application| !application.name.is_empty());
+        told.unwrap_or_else(|| {
+            let path = std::env::current_exe().ok();
+            let name = path.and_then(|path| Some(path.file_stem()?.to_string_lossy().into_owned()));
+            Self { name: name.unwrap_or_default(), version: String::new() }
+        })
+    }
 }
 
 /// This machine's name in its network.
@@ -67,12 +110,27 @@ pub fn machine_name() -> String {
     return std::env::var("COMPUTERNAME").unwrap_or_default();
 }
 
-/// The receiver's address for an instance whose own is `own`: that, or the environment's, or the person's last, or this
-/// machine.
+/// Name and receiver that a program gives to streams of its own.
+static DEFAULTS: Mutex<(String, String)> = Mutex::new((String::new(), String::new()));
+
+/// This program's streams are called `name` where nothing else is said, and go to `server` unless that is empty.
+pub fn set_defaults(name: &str, server: &str) {
+    *DEFAULTS.lock() = (name.to_owned(), server.to_owned());
+}
+
+/// What a stream is called that has no name.
+pub fn default_name() -> String {
+    let name = DEFAULTS.lock().0.clone();
+    if name.is_empty() { NAMELESS.to_owned() } else { name }
+}
+
+/// The receiver's address for an instance whose own is `own`: that, or the program's, or the environment's, or the person's
+/// last, or this machine.
 pub fn server(own: &str) -> String {
     let filled = |text: &String| !text.trim().is_empty();
     Some(own.to_owned())
         .filter(filled)
+        .or_else(|| Some(DEFAULTS.lock().1.clone()).filter(filled))
         .or_else(|| std::env::var(SERVER_VARIABLE).ok().filter(filled))
         .or_else(|| Settings::load().ok().map(|settings| settings.server).filter(filled))
         .unwrap_or_else(|| crate::address::DEFAULT.to_owned())
@@ -110,6 +168,14 @@ impl Drop for Claim {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn every_copy_of_the_library_finds_the_same_process() {
+        let first = process().unwrap();
+        assert_eq!(process(), Some(first));
+        assert_ne!(first.to_string(), machine().to_string());
+    }
 
     #[test]
     fn a_duplicated_instance_gets_an_identity_of_its_own() {

@@ -9,14 +9,11 @@ use send_learn_protocol::packet::hello::{Description, PropertyKey};
 use send_learn_protocol::sender::SendMode;
 
 use crate::capture::{Capture, CaptureConfig, Captures, Succession, capture};
-use crate::identity::{self, Claim, OFFLINE_VARIABLE};
+use crate::identity::{self, Application, Claim, OFFLINE_VARIABLE};
 use crate::params::SendParams;
 use crate::report::{Report, Tested};
 use crate::settings::{Privately, Settings, SettingsError, Statement};
-use crate::uplink::{StreamHandle, TakeConfig, Uplink};
-
-/// The name of a stream whose track has none.
-const NAMELESS: &str = "Track";
+use crate::uplink::{Fact, StreamHandle, TakeConfig, Uplink};
 
 /// All of this process: what is said everywhere holds for each of them.
 static INSTANCES: Mutex<Vec<Weak<Instance>>> = Mutex::new(Vec::new());
@@ -49,6 +46,11 @@ pub struct Instance {
     offline: AtomicBool,
     withhold_private: AtomicBool,
     trouble: Mutex<String>,
+    /// The track's name, as the host told it; empty where it did not. A project's state may bring that of another track, of which
+    /// this one is a duplicate.
+    told: Mutex<String>,
+    /// The track's colour, as `#rrggbb`; empty where the host tells none.
+    colour: Mutex<String>,
 }
 
 impl Instance {
@@ -63,6 +65,8 @@ impl Instance {
             offline: AtomicBool::new(false),
             withhold_private: AtomicBool::new(false),
             trouble: Mutex::new(String::new()),
+            told: Mutex::new(String::new()),
+            colour: Mutex::new(String::new()),
         });
         let mut instances = INSTANCES.lock();
         instances.retain(|instance| instance.strong_count() > 0);
@@ -161,19 +165,47 @@ impl Instance {
 
     /// The host told the track's name. Empty ones are ignored: some hosts send them over good ones.
     pub fn set_name(&self, name: &str) {
-        if name.is_empty() || *self.params.name.read() == name {
+        if name.is_empty() {
             return;
         }
+        let before = self.name();
+        name.clone_into(&mut self.told.lock());
         name.clone_into(&mut self.params.name.write());
+        if before != name {
+            self.tell(Fact::Property(PropertyKey::NAME, name.to_owned()));
+        }
+    }
+
+    /// The host told the track's colour.
+    pub fn set_colour(&self, (red, green, blue): (u8, u8, u8)) {
+        let colour = format!("#{red:02x}{green:02x}{blue:02x}");
+        if std::mem::replace(&mut *self.colour.lock(), colour.clone()) != colour {
+            self.tell(Fact::Property(PropertyKey::COLOUR, colour));
+        }
+    }
+
+    /// The track's colour, as `#rrggbb`; empty where the host tells none.
+    pub fn colour(&self) -> String {
+        self.colour.lock().clone()
+    }
+
+    /// A person calls lane `lane`, which counts from 0, by another name.
+    pub fn set_lane_name(&self, lane: usize, name: &str) {
+        name.trim().clone_into(&mut self.params.lane_names.write()[lane]);
+        self.tell(Fact::Parameter(SendParams::lane_number(lane), self.params.lane_name(lane)));
+    }
+
+    fn tell(&self, fact: Fact) {
         if let Some(stream) = self.stream.lock().as_ref() {
-            stream.rename(name);
+            stream.tell(fact);
         }
     }
 
     /// The stream's name.
     pub fn name(&self) -> String {
-        let name = self.params.name.read().clone();
-        if name.is_empty() { NAMELESS.to_owned() } else { name }
+        let told = self.told.lock().clone();
+        let name = if told.is_empty() { self.params.name.read().clone() } else { told };
+        if name.is_empty() { identity::default_name() } else { name }
     }
 
     /// The receiver's address.
@@ -249,7 +281,15 @@ impl Instance {
         *self.params.stream.write() = stream.to_string();
         let mut description = identity::new_take(stream, config);
         description.set_property(PropertyKey::NAME, &self.name());
-        description.set_property(PropertyKey::HOST, &identity::program());
+        let host = Application::current();
+        description.set_property(PropertyKey::HOST, &host.name);
+        if !host.version.is_empty() {
+            description.set_property(PropertyKey::HOST_VERSION, &host.version);
+        }
+        let colour = self.colour();
+        if !colour.is_empty() {
+            description.set_property(PropertyKey::COLOUR, &colour);
+        }
         description.set_property(PropertyKey::FORMAT, &api.to_string());
         description.set_property(PropertyKey::SENDER_VERSION, env!("CARGO_PKG_VERSION"));
         description.set_property(PropertyKey::MACHINE, &identity::machine_name());

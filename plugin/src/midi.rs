@@ -142,7 +142,8 @@ fn convert(event: &NoteEvent<RawMessage>) -> Option<(MidiKind, [u8; 3], f64)> {
             message(0xE0, *channel, (bend & 0x7F) as u8, (bend >> 7) as u8, *value)
         }
         NoteEvent::PolyVolume { channel, key, gain, .. } => expression(0, key, channel, *gain),
-        NoteEvent::PolyPan { channel, key, pan, .. } => expression(1, key, channel, *pan),
+        // The framework says -1 to 1; CLAP, and the recording, 0 to 1.
+        NoteEvent::PolyPan { channel, key, pan, .. } => expression(1, key, channel, (*pan + 1.0) / 2.0),
         NoteEvent::PolyTuning { channel, key, tuning, .. } => expression(2, key, channel, *tuning),
         NoteEvent::PolyVibrato { channel, key, vibrato, .. } => expression(3, key, channel, *vibrato),
         NoteEvent::PolyExpression { channel, key, expression: value, .. } => expression(4, key, channel, *value),
@@ -243,6 +244,13 @@ mod tests {
         let before = too_long();
         assert!(RawMessage::from_buffer(&[0xF0; MAX_SYSEX + 1]).is_none());
         assert_eq!(too_long(), before + 1);
+    }
+
+    #[test]
+    fn a_pan_is_recorded_as_clap_says_it() {
+        let (channel, key, voice_id) = (Channel::Number(0), Key::Number(60), VoiceID::Wildcard);
+        let pan = |pan: f32| convert(&NoteEvent::PolyPan { timing: 0, voice_id, channel, key, pan }).unwrap().2;
+        assert_eq!([pan(-1.0), pan(0.0), pan(1.0)], [0.0, 0.5, 1.0]);
     }
 
     #[test]

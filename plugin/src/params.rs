@@ -39,6 +39,10 @@ pub struct SendParams {
     /// What the person says of this track alone; `None` where what is said everywhere holds.
     #[persist = "statement"]
     pub statement: RwLock<Option<Statement>>,
+    /// What the person calls the lanes, for the recording; empty where a lane has its number alone. The framework cannot change
+    /// what hosts show, so there they stay "Lane 1" to "Lane 8".
+    #[persist = "lanes"]
+    pub lane_names: RwLock<[String; LANES]>,
 }
 
 /// One free lane.
@@ -63,6 +67,7 @@ impl Default for SendParams {
             name: RwLock::default(),
             server: RwLock::default(),
             statement: RwLock::default(),
+            lane_names: RwLock::default(),
         }
     }
 }
@@ -76,9 +81,20 @@ const SWITCHES: usize = 3;
 impl SendParams {
     /// Numbers and names of the recorded parameters.
     pub fn names(&self) -> Vec<(u32, String)> {
-        let switches = self.switches().map(BoolParam::name);
-        let lanes = self.lanes.iter().map(|lane| lane.value.name());
-        switches.into_iter().chain(lanes).map(str::to_owned).zip(0..).map(swap).collect()
+        let switches = self.switches().map(|switch| switch.name().to_owned());
+        let lanes = (0..LANES).map(|lane| self.lane_name(lane));
+        switches.into_iter().chain(lanes).zip(0..).map(swap).collect()
+    }
+
+    /// What the recording calls lane `lane`, which counts from 0.
+    pub fn lane_name(&self, lane: usize) -> String {
+        let given = self.lane_names.read()[lane].clone();
+        if given.is_empty() { self.lanes[lane].value.name().to_owned() } else { given }
+    }
+
+    /// The number under which lane `lane` is recorded.
+    pub fn lane_number(lane: usize) -> u32 {
+        (SWITCHES + lane) as u32
     }
 
     /// What shall become of a block that begins now. With `withhold`, what is private does not leave this machine.
@@ -151,6 +167,15 @@ mod tests {
         assert_eq!(names[1], (1, "Private".to_owned()));
         assert_eq!(names[2], (2, "Bypass".to_owned()));
         assert_eq!(names[10], (10, "Lane 8".to_owned()));
+    }
+
+    #[test]
+    fn a_lane_is_recorded_under_the_name_that_a_person_gave_it() {
+        let params = SendParams::default();
+        params.lane_names.write()[1] = "Filter".to_owned();
+        let names = params.names();
+        assert_eq!(names[4], (SendParams::lane_number(1), "Filter".to_owned()));
+        assert_eq!(names[5].1, "Lane 3");
     }
 
     #[test]

@@ -1,5 +1,7 @@
-//! The plugin as hosts see it.
+//! The two plugins as hosts see them: "Send Learn", an effect, and "Send Learn MIDI", an instrument without a sound for hosts that
+//! give effects no MIDI. Both are the same code.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use nice_plug::prelude::*;
@@ -14,20 +16,37 @@ use crate::midi::{self, RawMessage};
 use crate::params::{ParameterWatch, SendParams};
 use crate::transport::Observed;
 
-/// Passes audio and MIDI through untouched, and captures both.
-pub struct SendLearn {
-    // Dropped first: the take ends before the stream that carries it is released.
-    captures: Option<Captures>,
-    watch: ParameterWatch,
-    instance: Arc<Instance>,
+/// The audio effect: passes audio and MIDI through untouched, and captures both.
+pub type SendLearn = Tap<Effect>;
+
+/// The instrument and note effect: passes MIDI through untouched, captures it, and plays silence.
+pub type SendLearnMidi = Tap<Instrument>;
+
+/// What tells one plugin from the other.
+pub trait Role: Send + 'static {
+    /// As hosts list it.
+    const NAME: &'static str;
+    /// Audio in and out. A layout without input is one of MIDI alone.
+    const LAYOUTS: &'static [AudioIOLayout];
+    /// CLAP's identity.
+    const CLAP_ID: &'static str;
+    /// One line for CLAP hosts.
+    const ABOUT: &'static str;
+    /// Where CLAP hosts list it.
+    const CLAP_FEATURES: &'static [ClapFeature];
+    /// VST3's identity.
+    const VST3_ID: [u8; 16];
+    /// Where VST3 hosts list it.
+    const VST3_SUBCATEGORIES: &'static [Vst3SubCategory];
 }
 
-impl Default for SendLearn {
-    fn default() -> Self {
-        let instance = Instance::new(Arc::new(SendParams::default()));
-        Self { captures: None, watch: ParameterWatch::default(), instance }
-    }
-}
+/// [`SendLearn`]'s.
+#[derive(Debug)]
+pub struct Effect;
+
+/// [`SendLearnMidi`]'s.
+#[derive(Debug)]
+pub struct Instrument;
 
 const fn layout(channels: u32, name: &'static str) -> AudioIOLayout {
     AudioIOLayout {
@@ -38,17 +57,79 @@ const fn layout(channels: u32, name: &'static str) -> AudioIOLayout {
     }
 }
 
-impl Plugin for SendLearn {
+const SILENT: AudioIOLayout = AudioIOLayout { main_input_channels: None, ..layout(2, "Silent stereo") };
+
+impl Role for Effect {
     const NAME: &'static str = "Send Learn";
+    // No sidechain: with one, VST3 hosts are refused mono and 5.1.
+    const LAYOUTS: &'static [AudioIOLayout] = &[
+        layout(2, "Stereo"),
+        layout(1, "Mono"),
+        layout(6, "5.1"),
+        layout(3, "LCR"),
+        layout(4, "Quad"),
+        layout(5, "5.0"),
+        layout(7, "7.0"),
+        layout(8, "7.1"),
+        layout(10, "7.1.2"),
+        layout(12, "7.1.4"),
+        layout(16, "Ambisonics of order 3"),
+    ];
+    const CLAP_ID: &'static str = "io.send-learn.send";
+    const ABOUT: &'static str = "Sends what a track plays to a receiver that records it";
+    const CLAP_FEATURES: &'static [ClapFeature] = &[
+        ClapFeature::AudioEffect,
+        ClapFeature::NoteEffect,
+        ClapFeature::Utility,
+        ClapFeature::Analyzer,
+        ClapFeature::Stereo,
+        ClapFeature::Mono,
+        ClapFeature::Surround,
+        ClapFeature::Ambisonic,
+    ];
+    const VST3_ID: [u8; 16] = *b"SendLearnSender1";
+    const VST3_SUBCATEGORIES: &'static [Vst3SubCategory] = &[Vst3SubCategory::Fx, Vst3SubCategory::Tools];
+}
+
+impl Role for Instrument {
+    const NAME: &'static str = "Send Learn MIDI";
+    // Some hosts refuse plugins without an output.
+    const LAYOUTS: &'static [AudioIOLayout] = &[SILENT];
+    const CLAP_ID: &'static str = "io.send-learn.midi";
+    const ABOUT: &'static str = "Sends the MIDI of a track to a receiver that records it; plays silence";
+    const CLAP_FEATURES: &'static [ClapFeature] =
+        &[ClapFeature::Instrument, ClapFeature::NoteEffect, ClapFeature::Utility, ClapFeature::Stereo];
+    const VST3_ID: [u8; 16] = *b"SendLearnMidiIn1";
+    const VST3_SUBCATEGORIES: &'static [Vst3SubCategory] = &[Vst3SubCategory::Instrument, Vst3SubCategory::Tools];
+}
+
+/// A plugin: what it hears passes through untouched, and is captured.
+pub struct Tap<R> {
+    // Dropped first: the take ends before the stream that carries it is released.
+    captures: Option<Captures>,
+    watch: ParameterWatch,
+    instance: Arc<Instance>,
+    role: PhantomData<R>,
+}
+
+impl<R> Default for Tap<R> {
+    fn default() -> Self {
+        let instance = Instance::new(Arc::new(SendParams::default()));
+        Self { captures: None, watch: ParameterWatch::default(), instance, role: PhantomData }
+    }
+}
+
+impl<R: Role> Plugin for Tap<R> {
+    const NAME: &'static str = R::NAME;
     const VENDOR: &'static str = "Send Learn";
     const URL: &'static str = "";
     const EMAIL: &'static str = "";
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
-    // No sidechain: with one, VST3 hosts are refused mono and 5.1.
-    const AUDIO_IO_LAYOUTS: &'static [AudioIOLayout] = &[layout(2, "Stereo"), layout(1, "Mono"), layout(6, "5.1")];
-    const MIDI_INPUT: MidiConfig = MidiConfig::MidiCCs;
+    const AUDIO_IO_LAYOUTS: &'static [AudioIOLayout] = R::LAYOUTS;
+    // Controllers come over VST3 through 2,080 hidden parameters, which some hosts need a minute to load.
+    const MIDI_INPUT: MidiConfig = if cfg!(feature = "basic-midi") { MidiConfig::Basic } else { MidiConfig::MidiCCs };
     // Hosts expect a plugin with MIDI output to send on what it gets.
-    const MIDI_OUTPUT: MidiConfig = MidiConfig::MidiCCs;
+    const MIDI_OUTPUT: MidiConfig = Self::MIDI_INPUT;
     const SAMPLE_ACCURATE_AUTOMATION: bool = true;
 
     type Editor = EguiEditor<Window>;
@@ -88,6 +169,11 @@ impl Plugin for SendLearn {
     ) -> ProcessStatus {
         #[cfg(feature = "deliberate-allocation")]
         std::hint::black_box(Vec::<u8>::with_capacity(buffer.samples()));
+        let hears = R::LAYOUTS[0].main_input_channels.is_some();
+        if !hears {
+            // What an instrument finds in its output is anything.
+            buffer.as_slice().iter_mut().for_each(|channel| channel.fill(0.0));
+        }
         let Some(captures) = &mut self.captures else {
             while let Some(event) = context.next_event() {
                 let _ = context.try_send_event(event);
@@ -108,28 +194,23 @@ impl Plugin for SendLearn {
             midi::capture(capture, &event);
             let _ = context.try_send_event(event);
         }
-        capture.end(buffer.as_slice_immutable());
+        match hears {
+            true => capture.end(buffer.as_slice_immutable()),
+            false => capture.end::<&[f32]>(&[]),
+        }
         ProcessStatus::Normal
     }
 }
 
-impl ClapPlugin for SendLearn {
-    const CLAP_ID: &'static str = "io.send-learn.send";
-    const CLAP_DESCRIPTION: Option<&'static str> = Some("Sends what a track plays to a receiver that records it");
+impl<R: Role> ClapPlugin for Tap<R> {
+    const CLAP_ID: &'static str = R::CLAP_ID;
+    const CLAP_DESCRIPTION: Option<&'static str> = Some(R::ABOUT);
     const CLAP_MANUAL_URL: Option<&'static str> = None;
     const CLAP_SUPPORT_URL: Option<&'static str> = None;
-    const CLAP_FEATURES: &'static [ClapFeature] = &[
-        ClapFeature::AudioEffect,
-        ClapFeature::NoteEffect,
-        ClapFeature::Utility,
-        ClapFeature::Analyzer,
-        ClapFeature::Stereo,
-        ClapFeature::Mono,
-        ClapFeature::Surround,
-    ];
+    const CLAP_FEATURES: &'static [ClapFeature] = R::CLAP_FEATURES;
 }
 
-impl Vst3Plugin for SendLearn {
-    const VST3_CLASS_ID: [u8; 16] = *b"SendLearnSender1";
-    const VST3_SUBCATEGORIES: &'static [Vst3SubCategory] = &[Vst3SubCategory::Fx, Vst3SubCategory::Tools];
+impl<R: Role> Vst3Plugin for Tap<R> {
+    const VST3_CLASS_ID: [u8; 16] = R::VST3_ID;
+    const VST3_SUBCATEGORIES: &'static [Vst3SubCategory] = R::VST3_SUBCATEGORIES;
 }

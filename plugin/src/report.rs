@@ -6,6 +6,9 @@ use std::time::Duration;
 use send_learn_protocol::packet::hello::Refusal;
 use send_learn_protocol::units::SamplePosition;
 
+/// A receiver that has not answered for this long is called missing.
+pub const NO_RECEIVER: Duration = Duration::from_secs(3);
+
 /// Where a stream stands with its receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum LinkState {
@@ -39,6 +42,8 @@ pub struct Report {
     pub running: bool,
     /// Whether the host plays but nothing is captured.
     pub paused: bool,
+    /// Samples per second of the take; 0 before the first.
+    pub sample_rate: f64,
     /// The take's sample counter.
     pub position: SamplePosition,
     /// Everything before this is durable at the receiver.
@@ -69,8 +74,20 @@ pub struct Report {
     pub loss: f64,
     /// The shortest recent round trip.
     pub round_trip: Duration,
-    /// Highest absolute sample of the last moment.
-    pub peak: f32,
+    /// Bytes of UDP payload sent per second, over the last second.
+    pub rate: f64,
+    /// Whether the live path is sent in full quality: otherwise the receiver's view gets previews, and the recording follows.
+    pub whole: bool,
+    /// The receiver's clock less this machine's, and within what it is true, in nanoseconds; `None` until it is known.
+    pub clock: Option<(i64, u64)>,
+    /// For how long no receiver has answered though there is something to send.
+    pub unanswered: Duration,
+    /// Datagrams that could not be sent, and answers that were not understood.
+    pub errors: u64,
+    /// What went wrong last, in words and with what to do, and how long ago; it stays when all is well again.
+    pub last_problem: Option<(String, Duration)>,
+    /// Highest absolute sample of the last moment, of each channel.
+    pub peaks: Vec<f32>,
     /// Takes that are over but not durable yet.
     pub older_takes: usize,
 }

@@ -14,7 +14,7 @@ use send_learn_plugin::capture::{Pause, Wanted};
 use send_learn_plugin::clock;
 use send_learn_plugin::report::{LinkState, Tested};
 use send_learn_plugin::transport::Observed;
-use send_learn_plugin::uplink::{Uplink, UplinkConfig};
+use send_learn_plugin::uplink::{Fact, Uplink, UplinkConfig};
 use send_learn_protocol::packet::hello::PropertyKey;
 use send_learn_protocol::record::{EndReason, GapReason};
 use send_learn_protocol::sender::SendMode;
@@ -32,7 +32,7 @@ fn what_is_played_arrives_bit_for_bit_despite_loss() {
     let stream = uplink.open(&workstation.address.to_string());
     let (mut audio, take) = begin(&stream, SendMode::Fast);
     play(&mut audio, 400);
-    stream.rename("Lead 2");
+    stream.tell(Fact::Property(PropertyKey::NAME, "Lead 2".to_owned()));
     audio.begin(BLOCK, clock::now(), &Observed::default(), Wanted::Captured);
     audio.sysex(3, &[&[0xF0][..], &[1; 900], &[0xF7]].concat());
     audio.end(&[[0.0; BLOCK as usize], [0.0; BLOCK as usize]]);

@@ -14,6 +14,10 @@ pub enum Program {
     SendLearnSend,
     /// The CLAP host of the demo.
     DemoHost,
+    /// The CLAP host that does what tests ask for.
+    TestHost,
+    /// The plugin as a program of its own.
+    Standalone,
 }
 
 impl Program {
@@ -23,9 +27,19 @@ impl Program {
             Self::SendLearn => "send-learn",
             Self::SendLearnSend => "send-learn-send",
             Self::DemoHost => "send-learn-demo-host",
+            Self::TestHost => "send-learn-test-host",
+            Self::Standalone => "send-learn-standalone",
         };
         format!("{name}{}", env::consts::EXE_SUFFIX)
     }
+}
+
+/// The folder of the built programs; cargo's examples lie in a folder in it.
+///
+/// # Errors
+/// When the environment does not name it.
+pub fn folder() -> Result<PathBuf> {
+    named("SEND_LEARN_BIN_DIR")
 }
 
 /// The built program.
@@ -33,7 +47,7 @@ impl Program {
 /// # Errors
 /// When the environment does not name the folder, or the program is not in it.
 pub fn program(program: Program) -> Result<PathBuf> {
-    existing(named("SEND_LEARN_BIN_DIR")?.join(program.file_name()))
+    existing(folder()?.join(program.file_name()))
 }
 
 /// A path that `cargo xtask test` puts into the environment: `SEND_LEARN_CLAP` and `SEND_LEARN_VST3`, the bundles with the

@@ -1,8 +1,8 @@
 //! The plugin's bundles: the library in the folders and under the names that VST3 and CLAP hosts look for.
 
-use std::env::consts::ARCH;
+use std::env::consts::{ARCH, EXE_SUFFIX};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -14,18 +14,64 @@ use crate::{shell, system};
 /// The name of the bundles. The library in a `.vst3` must bear it too, or JUCE hosts refuse the bundle.
 pub(crate) const NAME: &str = "Send Learn";
 
-/// Adds the steps that build the bundles for use in a DAW.
-pub(crate) fn add(plan: &mut Plan<'_>, cache: &Cache) {
+/// The programs that lie beside the bundles.
+const PROGRAMS: [&str; 2] = ["send-learn-standalone", "send-learn-send"];
+
+/// The targets that make a universal program of macOS.
+const UNIVERSAL: [&str; 2] = ["x86_64-apple-darwin", "aarch64-apple-darwin"];
+
+/// Adds the steps that build the bundles and the programs for a studio machine. `--universal` makes them for both processors of
+/// macOS, where rustup has both targets.
+///
+/// # Errors
+/// When an option is unknown.
+pub(crate) fn add(plan: &mut Plan<'_>, cache: &Cache, options: &[String]) -> Result<()> {
+    let universal = options.iter().any(|option| option == "--universal");
+    crate::none_left(&options.iter().filter(|option| *option != "--universal").cloned().collect::<Vec<_>>())?;
+    let targets: &[&str] = if universal { &UNIVERSAL } else { &[] };
     system::add(plan, system::Purpose::Build);
-    let cache = cache.clone();
+    let here = cache.clone();
     plan.step("Build the plugin in release mode", "bundle", Guess { first: 10 * 60, again: 60 }, move || {
-        shell::run(products::cargo(&cache, "build").args(["--release", "--package", "send-learn-plugin", "--lib"]))?;
-        let folder = cache.target().join("bundled-release");
-        write(&products::library(&cache, "release"), &folder)?;
-        println!("\n{}\n{}", folder.join(format!("{NAME}.vst3")).display(), folder.join(format!("{NAME}.clap")).display());
-        println!("\nCopy them to where your DAW looks for plugins:\n{}", places());
+        let library = build(&here, targets, &["--package", "send-learn-plugin", "--lib"], &products::library_name())?;
+        write(&library, &folder(&here))
+    });
+    let here = cache.clone();
+    plan.step("Build the programs in release mode", "bundle-programs", Guess { first: 4 * 60, again: 60 }, move || {
+        for name in PROGRAMS {
+            let package = ["--package", "send-learn-plugin", "--features", "standalone", "--bin", name];
+            let program = format!("{name}{EXE_SUFFIX}");
+            copy(&build(&here, targets, &package, &program)?, &folder(&here).join(program))?;
+        }
+        println!("\nin {}:", folder(&here).display());
+        bundles().iter().map(String::as_str).chain(PROGRAMS).for_each(|name| println!("  {name}"));
+        println!("\n`cargo xtask install-plugin` puts both bundles where DAWs look for them.");
         Ok(())
     });
+    Ok(())
+}
+
+/// Builds `what` in release mode, for this machine or for all of `targets` in one file. Gives the file, which cargo calls `name`.
+fn build(cache: &Cache, targets: &[&str], what: &[&str], name: &str) -> Result<PathBuf> {
+    let mut cargo = products::cargo(cache, "build");
+    targets.iter().for_each(|target| _ = cargo.args(["--target", target]));
+    shell::run(cargo.arg("--release").args(what))?;
+    let built = cache.target().join("release").join(name);
+    if !targets.is_empty() {
+        let parts = targets.iter().map(|target| cache.target().join(target).join("release").join(name));
+        make_parent(&built)?;
+        shell::run(shell::program("lipo").arg("-create").args(parts).arg("-output").arg(&built))?;
+    }
+    Ok(built)
+}
+
+/// Where the bundles lie after that.
+pub(crate) fn folder(cache: &Cache) -> PathBuf {
+    cache.target().join("bundled-release")
+}
+
+/// Their names.
+pub(crate) fn bundles() -> [String; 2] {
+    ["vst3", "clap"].map(|kind| format!("{NAME}.{kind}"))
 }
 
 /// Writes both bundles into `folder`.
@@ -50,7 +96,7 @@ pub(crate) fn write(library: &Path, folder: &Path) -> Result<()> {
 }
 
 /// Copies by way of a new file: a host that has the old one loaded keeps it.
-fn copy(from: &Path, to: &Path) -> Result<()> {
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
     make_parent(to)?;
     let fresh = to.with_extension("new");
     fs::copy(from, &fresh).with_context(|| format!("cannot copy {} to {}", from.display(), fresh.display()))?;
@@ -81,14 +127,4 @@ fn information(kind: &str) -> String {
     ];
     let body: String = pairs.iter().map(|(key, value)| format!("  <key>{key}</key><string>{value}</string>\n")).collect();
     format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<plist version=\"1.0\">\n<dict>\n{body}</dict>\n</plist>\n")
-}
-
-fn places() -> &'static str {
-    if cfg!(target_os = "macos") {
-        "  ~/Library/Audio/Plug-Ins/VST3\n  ~/Library/Audio/Plug-Ins/CLAP"
-    } else if cfg!(windows) {
-        "  C:\\Program Files\\Common Files\\VST3\n  C:\\Program Files\\Common Files\\CLAP"
-    } else {
-        "  ~/.vst3\n  ~/.clap"
-    }
 }

@@ -5,6 +5,7 @@
 mod bundle;
 mod cache;
 mod demo;
+mod install;
 mod lint;
 mod plan;
 mod products;
@@ -27,7 +28,8 @@ cargo xtask demo [--wav A.wav] [--midi B.mid] [--soundfont C.sf2] [--no-view]
 cargo xtask test [--no-view] [--long] [NAME...]
                                              every test; with names, only the tests whose name contains one;
                                              --long: accidents at every moment, not only at some
-cargo xtask bundle                           the VST3 and CLAP bundles, in release mode
+cargo xtask bundle [--universal]             the VST3 and CLAP bundles and the studio machine's programs, in release mode
+cargo xtask install-plugin [--dry-run]       the same, and the bundles into your folders for plugins
 cargo xtask lint [--no-view]                 formatting, clippy, documentation, licences
 
 --no-view leaves out the viewer, which takes longest to build.
@@ -62,10 +64,8 @@ fn run(arguments: &[String]) -> Result<()> {
         }
         "demo" => demo::add(&mut plan, &cache, options)?,
         "test" => test::add(&mut plan, &cache, options)?,
-        "bundle" => {
-            none_left(options)?;
-            bundle::add(&mut plan, &cache);
-        }
+        "bundle" => bundle::add(&mut plan, &cache, options)?,
+        "install-plugin" => install::add(&mut plan, &cache, options)?,
         "lint" => lint::add(&mut plan, &cache, options)?,
         other => bail!("there is no command {other:?}\n\n{USAGE}"),
     }

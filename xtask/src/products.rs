@@ -52,7 +52,7 @@ pub(crate) fn add_recording_half(plan: &mut Plan<'_>, cache: &Cache) {
     let cache = cache.clone();
     plan.step("Build the plugin and the receiver", "build", Guess { first: 12 * 60, again: 10 }, move || {
         shell::run(cargo(&cache, "build").args(RECORDING_HALF).args(TARGETS).arg("--bins"))?;
-        bundle::write(&library(&cache, "debug"), &Variant::Plain.folder(&cache))
+        bundle::write(&library(&cache), &Variant::Plain.folder(&cache))
     });
 }
 
@@ -66,11 +66,23 @@ pub(crate) fn add_checked_plugins(plan: &mut Plan<'_>, cache: &Cache) {
             build.args(RECORDING_HALF).args(TARGETS);
             build.args(variant.feature().map(|feature| format!("--features=send-learn-plugin/{feature}")));
             shell::run(&mut build)?;
-            bundle::write(&library(&cache, "debug"), &variant.folder(&cache))?;
+            bundle::write(&library(&cache), &variant.folder(&cache))?;
         }
         Ok(())
     });
 }
+
+/// Adds the step that builds the standalone program. It links libraries that the plugin must not need, so it is built alone.
+pub(crate) fn add_standalone(plan: &mut Plan<'_>, cache: &Cache) {
+    let cache = cache.clone();
+    plan.step("Build the standalone program", "build-standalone", Guess { first: 150, again: 5 }, move || {
+        shell::run(cargo(&cache, "build").args(STANDALONE))
+    });
+}
+
+/// What is built for it.
+pub(crate) const STANDALONE: [&str; 6] =
+    ["--package", "send-learn-plugin", "--features", "standalone", "--bin", "send-learn-standalone"];
 
 /// Adds the step that builds the viewer.
 pub(crate) fn add_viewer(plan: &mut Plan<'_>, cache: &Cache) {
@@ -104,7 +116,12 @@ pub(crate) fn viewer(cache: &Cache) -> PathBuf {
     cache.viewer_target().join("debug").join(format!("send-learn-visualizer{EXE_SUFFIX}"))
 }
 
-/// The plugin's library as cargo leaves it; `profile` is the name of cargo's folder.
-pub(crate) fn library(cache: &Cache, profile: &str) -> PathBuf {
-    cache.target().join(profile).join(format!("{DLL_PREFIX}send_learn_plugin{DLL_SUFFIX}"))
+/// The plugin's library as cargo leaves it.
+fn library(cache: &Cache) -> PathBuf {
+    programs(cache).join(library_name())
+}
+
+/// Its name.
+pub(crate) fn library_name() -> String {
+    format!("{DLL_PREFIX}send_learn_plugin{DLL_SUFFIX}")
 }

@@ -40,6 +40,9 @@ const DEBIAN: [(Purpose, &[&str]); 4] = [
             "libxkbcommon-dev",
             "libxkbcommon-x11-dev",
             "libgl1-mesa-dev",
+            // The standalone's sound.
+            "libasound2-dev",
+            "libjack-jackd2-dev",
         ],
     ),
     (Purpose::Record, &["python3", "python3-venv", "timgm6mb-soundfont"]),
@@ -50,6 +53,9 @@ const DEBIAN: [(Purpose, &[&str]); 4] = [
             "fluidsynth",
             "openttd-openmsx",
             "hdf5-tools",
+            // A display for the plugin's window, drawn by the processor.
+            "xvfb",
+            "libgl1-mesa-dri",
             // Readers of datasets and of the report's page.
             "python3-torch",
             "python3-numpy",
@@ -60,15 +66,18 @@ const DEBIAN: [(Purpose, &[&str]); 4] = [
 
 /// The libraries as pkg-config knows them, for systems whose packages this does not know.
 const LIBRARIES: [(Purpose, &[&str]); 2] = [
-    (Purpose::Build, &["hdf5", "x11", "x11-xcb", "xcb", "xcb-icccm", "xcb-dri2", "xcursor", "xkbcommon", "xkbcommon-x11", "gl"]),
+    (
+        Purpose::Build,
+        &["hdf5", "x11", "x11-xcb", "xcb", "xcb-icccm", "xcb-dri2", "xcursor", "xkbcommon", "xkbcommon-x11", "gl", "alsa", "jack"],
+    ),
     (Purpose::View, &["wayland-client", "vulkan"]),
 ];
 
 const BREW: &str = "brew install pkg-config hdf5 python fluid-synth";
 const DNF: &str = "sudo dnf install gcc pkgconf hdf5-devel libX11-devel libxcb-devel xcb-util-wm-devel libXcursor-devel libxkbcommon-devel \
-                   libxkbcommon-x11-devel mesa-libGL-devel python3 wayland-devel vulkan-loader-devel mesa-vulkan-drivers fluidsynth hdf5";
+                   libxkbcommon-x11-devel mesa-libGL-devel alsa-lib-devel pipewire-jack-audio-connection-kit-devel python3 wayland-devel vulkan-loader-devel mesa-vulkan-drivers fluidsynth hdf5";
 const PACMAN: &str = "sudo pacman -S --needed base-devel pkgconf hdf5 libx11 libxcb xcb-util-wm libxcursor libxkbcommon libxkbcommon-x11 \
-                      mesa python wayland vulkan-icd-loader vulkan-swrast fluidsynth";
+                      mesa alsa-lib jack2 python wayland vulkan-icd-loader vulkan-swrast fluidsynth";
 
 /// Adds the step that makes sure of everything `purpose` needs.
 pub(crate) fn add(plan: &mut Plan<'_>, purpose: Purpose) {

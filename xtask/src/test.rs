@@ -27,6 +27,7 @@ pub(crate) fn add(plan: &mut Plan<'_>, cache: &Cache, options: &[String]) -> Res
     readers::add(plan, cache, readers::Set::All);
     products::add_recording_half(plan, cache);
     products::add_checked_plugins(plan, cache);
+    products::add_standalone(plan, cache);
     let (here, filter) = (cache.clone(), names.clone());
     // A run of some tests says nothing about how long all take.
     let key = |name: &str| match (long, names.is_empty()) {

@@ -29,7 +29,7 @@ use crate::settings::Settings;
 use crate::socket::Sockets;
 use crate::spool::SpoolConfig;
 use take::Take;
-pub use take::TakeConfig;
+pub use take::{Fact, TakeConfig};
 use worker::Worker;
 
 /// Commands that may wait; their senders are threads that may block.
@@ -43,7 +43,7 @@ enum Command {
     Resolved { stream: u64, generation: u64, found: Result<SocketAddr, AddressError> },
     Start { stream: u64, take: Box<Take> },
     Spent { stream: u64, spent: SpentCaptures },
-    Rename { stream: u64, name: String },
+    Tell { stream: u64, fact: Fact },
     Reconnect { stream: u64 },
     Release { stream: u64 },
     Discard { stream: u64 },
@@ -186,9 +186,9 @@ impl StreamHandle {
         self.uplink.command(Command::Address { stream: self.stream, address: address.parse() });
     }
 
-    /// Gives the stream another name; the running take notes it.
-    pub fn rename(&self, name: &str) {
-        self.uplink.command(Command::Rename { stream: self.stream, name: name.to_owned() });
+    /// Something about the stream has changed; the running take notes it.
+    pub fn tell(&self, fact: Fact) {
+        self.uplink.command(Command::Tell { stream: self.stream, fact });
     }
 
     /// Asks the receiver for a new session at once.

@@ -1,24 +1,29 @@
 //! One stream within the uplink: where it goes, and its takes, the older ones of which may still owe data.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use send_learn_protocol::quality::Level;
 use send_learn_protocol::retention::BEHIND;
 use send_learn_protocol::sender::{Sender, SenderState};
 use send_learn_protocol::units::{HostNanos, SessionId, StreamId};
 
 use super::disk::{Disk, Place};
-use super::take::Take;
+use super::take::{Fact, Take};
 use crate::address::{Address, AddressError};
 use crate::capture::SpentCaptures;
-use crate::report::{LinkState, Report};
+use crate::report::{LinkState, NO_RECEIVER, Report};
 use crate::socket::{Sent, Sockets};
 use crate::spool::Key;
 
 /// How often windows are told.
 const REPORT_INTERVAL: Duration = Duration::from_millis(30);
+
+/// Over how long the rate of sending is measured.
+const RATE_SPAN: Duration = Duration::from_secs(1);
 
 /// A datagram that the system had no room for is tried again after this.
 const BUSY_PAUSE: Duration = Duration::from_millis(1);
@@ -53,6 +58,13 @@ pub(super) struct Stream {
     /// A datagram that the system had no room for.
     waiting: Option<Vec<u8>>,
     problem: String,
+    /// What went wrong last, and when.
+    last_problem: Option<(String, HostNanos)>,
+    /// Datagrams that could not be sent.
+    failures: u64,
+    /// Since when no receiver has answered.
+    unanswered: Option<HostNanos>,
+    rate: Rate,
     /// Why nothing can be kept on disk; empty when it can.
     pub(super) disk_problem: String,
     /// Takes that are over: nothing of them is needed any more.
@@ -71,6 +83,10 @@ impl Stream {
             report_due: HostNanos(0),
             waiting: None,
             problem: String::new(),
+            last_problem: None,
+            failures: 0,
+            unanswered: None,
+            rate: Rate::default(),
             disk_problem: String::new(),
             over: Vec::new(),
         }
@@ -107,8 +123,8 @@ impl Stream {
         self.takes.iter_mut().filter_map(|take| take.sender.as_mut()).for_each(|sender| sender.reconnect(now));
     }
 
-    pub(super) fn rename(&mut self, name: &str) {
-        self.takes.iter_mut().for_each(|take| take.rename(name));
+    pub(super) fn tell(&mut self, fact: &Fact) {
+        self.takes.iter_mut().for_each(|take| take.tell(fact));
     }
 
     /// Hands a datagram to the take whose session it bears. False when there is none here. Where it came from does not
@@ -235,9 +251,31 @@ impl Stream {
                 self.waiting = Some(datagram);
                 return None;
             }
-            Sent::Failed(error) => self.problem = format!("cannot send to {to}: {error}"),
+            Sent::Failed(error) => {
+                self.failures += 1;
+                self.problem = format!("cannot send to {to}: {error}. {}", advice(&error));
+            }
         }
         Some(datagram)
+    }
+
+    /// Completes the report by what outlasts a moment: how long nobody has answered, how fast it goes, what went wrong last.
+    fn remember(&mut self, now: HostNanos, report: &mut Report) {
+        let alone = matches!(report.link, LinkState::Connecting | LinkState::Resolving);
+        self.unanswered = alone.then(|| self.unanswered.unwrap_or(now));
+        report.unanswered = self.unanswered.map_or(Duration::ZERO, |since| now.since(since));
+        report.rate = self.rate.at(now, report.bytes);
+        report.errors += self.failures;
+        let silent = report.unanswered >= NO_RECEIVER;
+        let problem = match report.address {
+            _ if !report.problem.is_empty() => Some(report.problem.clone()),
+            Some(to) if silent => Some(format!("nothing answered at {to}. Is \"send-learn serve\" running there?")),
+            _ => None,
+        };
+        if let Some(problem) = problem {
+            self.last_problem = Some((problem, now));
+        }
+        report.last_problem = self.last_problem.as_ref().map(|(words, when)| (words.clone(), now.since(*when)));
     }
 
     fn publish(&mut self, now: HostNanos) {
@@ -268,7 +306,9 @@ impl Stream {
             report.problem = reason.to_string();
         } else if report.link == LinkState::Connected {
             report.problem.clear();
+            self.problem.clear();
         }
+        self.remember(now, &mut report);
         *self.report.lock() = report;
         let kept = self.takes.len().saturating_sub(1);
         let mut index = 0;
@@ -283,15 +323,49 @@ impl Stream {
     }
 }
 
+/// Bytes per second of what is sent, over about a second.
+#[derive(Debug, Default)]
+struct Rate {
+    since: HostNanos,
+    bytes: u64,
+    value: f64,
+}
+
+impl Rate {
+    /// `bytes` were sent so far in the take that runs.
+    fn at(&mut self, now: HostNanos, bytes: u64) -> f64 {
+        let passed = now.since(self.since);
+        if passed >= RATE_SPAN || bytes < self.bytes {
+            self.value = bytes.saturating_sub(self.bytes) as f64 / passed.as_secs_f64();
+            (self.since, self.bytes) = (now, bytes);
+        }
+        self.value
+    }
+}
+
+/// What a person can do about a datagram that cannot be sent.
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        // What macOS says while the permission is missing.
+        io::ErrorKind::HostUnreachable if cfg!(target_os = "macos") => {
+            "Allow Local Network for your DAW in System Settings, Privacy & Security."
+        }
+        io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => "Is the cable plugged in, the Wi-Fi on?",
+        io::ErrorKind::PermissionDenied => "A firewall on this computer forbids it: allow UDP for your DAW.",
+        _ => "Check the address.",
+    }
+}
+
 fn describe(take: &mut Take, report: &mut Report) {
     let counters = &take.captured.counters;
     report.running = take.is_running();
     report.paused = report.running && counters.paused();
+    report.sample_rate = take.captured.config.sample_rate;
     report.position = counters.position();
     report.blocks = counters.blocks();
     report.midi = counters.midi();
     report.dropped = counters.dropped_blocks() + counters.dropped_events();
-    report.peak = take.assembler.take_peak();
+    report.peaks = take.assembler.take_peaks();
     let Some(sender) = &take.sender else { return };
     let stats = sender.stats();
     report.link = match sender.state() {
@@ -306,6 +380,9 @@ fn describe(take: &mut Take, report: &mut Report) {
     report.lost_entries = stats.dropped_entries;
     report.loss = stats.loss;
     report.round_trip = stats.round_trip;
+    report.whole = stats.level == Level::Full;
+    report.clock = stats.clock.map(|estimate| (estimate.offset, estimate.uncertainty));
+    report.errors = stats.rejected;
 }
 
 #[cfg(test)]

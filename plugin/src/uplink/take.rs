@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use send_learn_protocol::packet::hello::{Description, PropertyKey};
-use send_learn_protocol::record::{End, Property, Record};
+use send_learn_protocol::record::{End, Parameter, Property, Record};
 use send_learn_protocol::sender::{SendMode, Sender, SenderConfig, SenderState};
 use send_learn_protocol::units::{HostNanos, SamplePosition, SourceNumber, StreamId};
 
@@ -41,6 +41,32 @@ pub struct TakeConfig {
     pub mode: SendMode,
 }
 
+/// Something that may change while a take runs. The newest of its kind holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// A text of the description.
+    Property(PropertyKey, String),
+    /// The name of a parameter that automation records use, by number.
+    Parameter(u32, String),
+}
+
+impl Fact {
+    fn is_about_the_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Property(one, _), Self::Property(other, _)) => one == other,
+            (Self::Parameter(one, _), Self::Parameter(other, _)) => one == other,
+            _ => false,
+        }
+    }
+
+    fn record(&self) -> Record<'_> {
+        match self {
+            Self::Property(key, text) => Record::Property(Property { key: key.0, text }),
+            Self::Parameter(parameter, name) => Record::Parameter(Parameter { parameter: *parameter, name }),
+        }
+    }
+}
+
 /// How far the log was at a time.
 #[derive(Clone, Copy, Debug)]
 struct Mark {
@@ -60,8 +86,8 @@ pub(super) struct Take {
     memory: usize,
     spooled: bool,
     ended: bool,
-    /// The log does not say yet that the stream has another name.
-    renamed: bool,
+    /// What the log does not say yet: at most one of each kind.
+    news: Vec<Fact>,
     marks: VecDeque<Mark>,
     durable: SamplePosition,
 }
@@ -79,7 +105,7 @@ impl Take {
             memory,
             spooled: false,
             ended: false,
-            renamed: false,
+            news: Vec::new(),
             marks: VecDeque::new(),
             durable: SamplePosition(0),
         }
@@ -125,12 +151,8 @@ impl Take {
                 self.sender.insert(sender)
             }
         };
-        if self.renamed && !self.captured.counters.paused() {
-            self.renamed = false;
-            sender.push(&Record::Property(Property {
-                key: PropertyKey::NAME.0,
-                text: self.config.description.property(PropertyKey::NAME),
-            }));
+        if !self.news.is_empty() && !self.captured.counters.paused() {
+            self.news.drain(..).for_each(|fact| sender.push(&fact.record()));
             sender.flush(now);
         }
         self.assembler.drain(now, &mut self.captured, sender);
@@ -170,10 +192,18 @@ impl Take {
         self.sender.as_ref().is_some_and(|s| matches!(s.state(), SenderState::Connected | SenderState::Closing))
     }
 
-    /// Gives the stream a new name, from now on. While nothing is captured, the log does not say so either.
-    pub(super) fn rename(&mut self, name: &str) {
-        self.config.description.set_property(PropertyKey::NAME, name);
-        self.renamed = self.sender.is_some();
+    /// Something holds from now on. While nothing is captured, the log does not say so either.
+    pub(super) fn tell(&mut self, fact: &Fact) {
+        match fact {
+            Fact::Property(key, text) => self.config.description.set_property(*key, text),
+            Fact::Parameter(number, name) => {
+                self.config.parameters.iter_mut().filter(|(known, _)| known == number).for_each(|(_, old)| old.clone_from(name));
+            }
+        }
+        if self.sender.is_some() {
+            self.news.retain(|old| !old.is_about_the_same(fact));
+            self.news.push(fact.clone());
+        }
     }
 
     /// When the ring is to be looked at again.
@@ -245,7 +275,7 @@ mod tests {
     use crate::transport::Observed;
 
     #[test]
-    fn a_new_name_waits_while_nothing_is_captured() {
+    fn what_is_new_waits_while_nothing_is_captured() {
         let config = CaptureConfig { sample_rate: 1_000.0, channels: 0, max_block: 64, patient: false };
         let (mut audio, captured) = capture(config);
         let description = identity::new_take(StreamId::random(), &config);
@@ -253,7 +283,7 @@ mod tests {
         let mut entries = |wanted, name: Option<&str>| {
             audio.begin(64, HostNanos(1), &Observed::default(), wanted);
             audio.end::<&[f32]>(&[]);
-            name.into_iter().for_each(|name| take.rename(name));
+            name.into_iter().for_each(|name| take.tell(&Fact::Property(PropertyKey::NAME, name.to_owned())));
             take.drain(HostNanos(1_000_000_000));
             take.sender.as_ref().map_or(0, |sender| sender.stats().entries)
         };
@@ -261,6 +291,14 @@ mod tests {
         let off = Wanted::Skipped(Pause::CaptureOff);
         assert_eq!((entries(off, Some("Secret")), entries(off, None)), (begun, begun));
         assert!(entries(Wanted::Captured, None) > begun + 1, "the name and the block");
+    }
+
+    #[test]
+    fn only_the_newest_fact_of_a_kind_is_told() {
+        let (one, other) = (Fact::Parameter(3, "A".to_owned()), Fact::Parameter(3, "B".to_owned()));
+        assert!(one.is_about_the_same(&other));
+        assert!(!one.is_about_the_same(&Fact::Parameter(4, "A".to_owned())));
+        assert!(!one.is_about_the_same(&Fact::Property(PropertyKey(3), "A".to_owned())));
     }
 
     #[test]

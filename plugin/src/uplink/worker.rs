@@ -130,7 +130,7 @@ impl Worker {
             | Command::Discard { stream }
             | Command::RestHere { stream }
             | Command::Spent { stream, .. }
-            | Command::Rename { stream, .. }
+            | Command::Tell { stream, .. }
             | Command::Reconnect { stream }
             | Command::Release { stream } => *stream,
         };
@@ -150,7 +150,7 @@ impl Worker {
             Command::Discard { .. } => state.discard(),
             Command::RestHere { .. } => self.rest_to = Some(stream),
             Command::Spent { spent, .. } => state.end_spent(spent),
-            Command::Rename { name, .. } => state.rename(&name),
+            Command::Tell { fact, .. } => state.tell(&fact),
             Command::Reconnect { .. } => state.reconnect(now),
             Command::Release { .. } => state.released = true,
             Command::Open { .. }
