@@ -1,6 +1,7 @@
-//! The plugin's window without a host, fed with a tone in real time: to look at the layout.
+//! The plugin's window without a host: fed with a tone in real time, or in one of its states, made up.
 //!
-//!     cargo run -p send-learn-plugin --example window [-- idle] [off] [private]
+//!     cargo run -p send-learn-plugin --example window [-- idle] [capture-is-off] [is-private]
+//!     cargo run -p send-learn-plugin --example window -- live          (or another name of `Stage`)
 
 use std::f32::consts::TAU;
 use std::sync::Arc;
@@ -11,6 +12,8 @@ use nice_plug::editor::EditorHandle;
 use nice_plug::prelude::*;
 use nice_plug_egui::EguiEditorHandle;
 use send_learn_plugin::capture::Captures;
+use send_learn_plugin::editor::Window;
+use send_learn_plugin::editor::stages::Stage;
 use send_learn_plugin::instance::Instance;
 use send_learn_plugin::params::SendParams;
 use send_learn_plugin::plugin::SendLearn;
@@ -49,11 +52,15 @@ impl GuiContextInner for NoHost {
 }
 
 fn main() -> anyhow::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let asked = |word: &str| arguments.iter().any(|argument| argument == word);
+    let host = GuiContext::new(Arc::new(NoHost));
+    if let Some(stage) = Stage::ALL.into_iter().find(|stage| asked(stage.name())) {
+        return show(stage.window(), host);
+    }
     let instance = Instance::new(Arc::new(SendParams::default()));
     instance.set_name("Lead Guitar");
-    let asked = |word: &str| std::env::args().skip(1).any(|argument| argument == word);
-    let host = GuiContext::new(Arc::new(NoHost));
-    for (word, param, on) in [("off", &instance.params.capture, false), ("private", &instance.params.private, true)] {
+    for (word, param, on) in [("capture-is-off", &instance.params.capture, false), ("is-private", &instance.params.private, true)] {
         if asked(word) {
             host.param_setter().set_parameter(param, on);
         }
@@ -66,7 +73,11 @@ fn main() -> anyhow::Result<()> {
         let playing = instance.clone();
         std::thread::Builder::new().name("tone".to_owned()).spawn(move || play(&playing, captures))?;
     }
-    let editor = editor::create(instance).ok_or_else(|| anyhow::anyhow!("no editor"))?;
+    show(Window::new(instance), host)
+}
+
+fn show(window: Window, host: GuiContext) -> anyhow::Result<()> {
+    let editor = editor::create_with(window).ok_or_else(|| anyhow::anyhow!("no editor"))?;
     let window = editor.spawn(None, false, None, host, None);
     let window = window.map_err(|error| anyhow::anyhow!("no window: {error}"))?.window;
     EguiEditorHandle::run_until_closed(window).map_err(|error| anyhow::anyhow!("the window failed: {error}"))

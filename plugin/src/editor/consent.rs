@@ -103,7 +103,7 @@ impl Page {
             let other = LICENCES.iter().all(|(name, _)| name != licence) && !licence.is_empty();
             let own = other.then(|| licence.clone());
             for name in LICENCES.iter().map(|(name, _)| *name).chain(own.as_deref()) {
-                if theme::chip(ui, name, licence == name) {
+                if theme::chip(ui, name, licence == name).clicked() {
                     name.clone_into(licence);
                 }
             }
@@ -208,7 +208,7 @@ fn choose<T: Copy + PartialEq>(ui: &mut egui::Ui, label: &str, value: &mut T, va
     ui.horizontal(|ui| {
         name(ui, label, 96.0);
         for (choice, words) in values {
-            if theme::chip(ui, words, *value == choice) {
+            if theme::chip(ui, words, *value == choice).clicked() {
                 *value = choice;
             }
         }

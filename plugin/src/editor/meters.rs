@@ -1,56 +1,82 @@
-//! How loud it is, and what was counted.
+//! What was counted, and what went wrong last.
 
-use egui::{Align, Layout, RichText, vec2};
+use std::time::Duration;
+
+use egui::{Label, RichText};
 
 use super::theme;
 use crate::midi;
 use crate::report::Report;
 
-/// How fast the meter falls, in decibels per frame.
-const FALL: f32 = 0.8;
-
-/// The meter's lower end, in decibels below full scale.
-pub(super) const FLOOR: f32 = -60.0;
-
-/// The peak as a bar; `level` remembers it between frames, in decibels.
-pub(super) fn meter(ui: &mut egui::Ui, level: &mut f32, report: Option<&Report>) {
-    let peak = report.map_or(0.0, |report| report.peak);
-    *level = (*level - FALL).max(20.0 * peak.max(1e-6).log10()).clamp(FLOOR, 6.0);
-    ui.horizontal(|ui| {
-        let words = if *level > FLOOR { format!("{:.0} dB", *level) } else { "silent".to_owned() };
-        let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width() - 56.0, 8.0), egui::Sense::hover());
-        ui.painter().rect_filled(rect, 4.0, theme::DARK);
-        let mut filled = rect;
-        filled.set_width(rect.width() * ((*level - FLOOR) / -FLOOR).clamp(0.0, 1.0));
-        let color = if *level >= 0.0 { theme::BAD } else { theme::GOOD };
-        ui.painter().rect_filled(filled, 4.0, color);
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            ui.label(RichText::new(words).color(theme::QUIET).size(12.5));
-        });
-    });
-}
-
 /// What was counted in this take.
 pub(super) fn counters(ui: &mut egui::Ui, report: &Report) {
+    let errors = report.errors + report.dropped + report.lost_entries + midi::too_long();
     let cells = [
-        ("Blocks", grouped(report.blocks)),
-        ("MIDI events", grouped(report.midi)),
-        ("Sent", format!("{:.1} MB", report.bytes as f64 / 1e6)),
-        ("Loss", format!("{:.1} %", report.loss * 100.0)),
-        ("Repaired", grouped(report.repaired)),
-        ("Owed", grouped(report.owed)),
-        ("Disk lag", format!("{:.1} s", report.lag.as_secs_f64())),
-        ("Dropped", grouped(report.dropped + report.lost_entries + midi::too_long())),
+        ("MIDI", grouped(report.midi), "Events captured in this take"),
+        ("Audio", length(report), "How long this take is"),
+        ("Packets", grouped(report.datagrams), "Datagrams sent"),
+        ("Latency", latency(report), "Half of the shortest recent round trip to the receiver. The track itself is never delayed"),
+        ("Mbit/s", format!("{:.2}", report.rate * 8e-6), "Sent over the last second"),
+        (
+            "Errors",
+            grouped(errors),
+            "What could not be sent or understood, found no room, or was a message of more than 1,024 bytes",
+        ),
+        ("Owed", owed(report), "What the receiver does not have safely on disk yet. It is kept here until then"),
+        ("Loss", format!("{:.1} %", report.loss * 100.0), "Datagrams that the network lost. They are repaired or sent again"),
     ];
     ui.columns(4, |columns| {
-        for (index, (label, value)) in cells.into_iter().enumerate() {
+        for (index, (label, value, meaning)) in cells.into_iter().enumerate() {
             let column = &mut columns[index % 4];
             column.spacing_mut().item_spacing.y = 1.0;
-            column.label(RichText::new(label).color(theme::QUIET).size(11.5));
-            column.label(RichText::new(value).size(15.0));
+            column.label(RichText::new(label).color(theme::QUIET).size(11.5)).on_hover_text(meaning);
+            column.label(RichText::new(value).size(15.5)).on_hover_text(meaning);
             column.add_space(4.0);
         }
     });
+}
+
+/// What went wrong last, if anything did.
+pub(super) fn last_problem(ui: &mut egui::Ui, report: &Report) {
+    let Some((words, ago)) = &report.last_problem else { return };
+    let text = format!("Last problem, {}: {words}", since(*ago));
+    let color = if report.problem.is_empty() { theme::QUIET } else { theme::BAD };
+    ui.add(Label::new(RichText::new(&text).color(color).size(12.0)).truncate()).on_hover_text(&text);
+}
+
+fn length(report: &Report) -> String {
+    if report.sample_rate <= 0.0 {
+        return "0:00".to_owned();
+    }
+    let seconds = (report.position.0 as f64 / report.sample_rate) as u64;
+    match seconds / 3_600 {
+        0 => format!("{}:{:02}", seconds / 60, seconds % 60),
+        hours => format!("{hours}:{:02}:{:02}", seconds / 60 % 60, seconds % 60),
+    }
+}
+
+fn latency(report: &Report) -> String {
+    match report.round_trip {
+        Duration::ZERO => "-".to_owned(),
+        trip => format!("{:.1} ms", trip.as_secs_f64() * 500.0),
+    }
+}
+
+fn owed(report: &Report) -> String {
+    match report.lag.as_secs_f64() {
+        lag if report.owed == 0 || lag < 0.05 => "0 s".to_owned(),
+        lag if lag < 100.0 => format!("{lag:.1} s"),
+        lag => format!("{:.0} min", lag / 60.0),
+    }
+}
+
+fn since(ago: Duration) -> String {
+    match ago.as_secs() {
+        0..5 => "just now".to_owned(),
+        seconds @ 5..120 => format!("{seconds} s ago"),
+        seconds @ 120..7_200 => format!("{} min ago", seconds / 60),
+        seconds => format!("{} h ago", seconds / 3_600),
+    }
 }
 
 /// A number with a thin space between thousands.

@@ -1,8 +1,12 @@
-//! The window: state, switches, address, level, counters, and what may be done with the music.
+//! The window: state, flow, switches, receiver, counters, and what may be done with the music.
 
 mod consent;
+mod flow;
+mod lanes;
 mod meters;
 mod receiver;
+mod sign;
+pub mod stages;
 mod state;
 mod switches;
 mod theme;
@@ -10,10 +14,10 @@ mod theme;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use egui::{Align, Layout, RichText, vec2};
+use egui::{Align, Label, Layout, RichText, ScrollArea, vec2};
 use nice_plug::context::gui::GuiContext;
 use nice_plug::editor::dpi::LogicalSize;
-use nice_plug::prelude::{BoolParam, TrackInfo};
+use nice_plug::prelude::{BoolParam, ResizeHint, TrackColor, TrackInfo};
 use nice_plug_egui::{
     EguiEditor, EguiEditorState, EguiNiceSettings, Frame, NiceEguiApp, RepaintNotifier, baseview, create_egui_editor,
 };
@@ -22,33 +26,37 @@ use crate::instance::Instance;
 use crate::report::Report;
 use crate::settings::{Settings, SettingsError};
 use consent::{Answer, Page};
+use flow::Flow;
 use receiver::ReceiverField;
+use state::Headline;
 
-/// In logical pixels. Narrower, and the buttons would be cut off.
-const SIZE: LogicalSize<f32> = LogicalSize { width: 560.0, height: 492.0 };
+/// At first, in logical pixels.
+pub const SIZE: LogicalSize<f32> = LogicalSize { width: 560.0, height: 610.0 };
+
+/// At least, in logical pixels. Narrower, and the buttons would be cut off; what is too high is scrolled.
+pub const SMALLEST: LogicalSize<f32> = LogicalSize { width: 520.0, height: 360.0 };
 
 /// More between cards than within them, in logical pixels.
-const BETWEEN: f32 = 4.0;
+const BETWEEN: f32 = 2.0;
 
-/// Between frames while the window is open.
-const FRAME: Duration = Duration::from_millis(33);
+/// Between frames while something moves: twenty a second.
+const FRAME: Duration = Duration::from_millis(50);
+
+/// Between looks while nothing does.
+const IDLE: Duration = Duration::from_millis(500);
 
 /// How often the settings are read again: another window may have changed them.
 const SETTINGS_AGAIN: Duration = Duration::from_secs(1);
 
 /// The editor of `instance`. Opens nothing yet.
 pub fn create(instance: Arc<Instance>) -> Option<EguiEditor<Window>> {
-    let window = Window {
-        instance,
-        gui: None,
-        receiver: ReceiverField::default(),
-        level: meters::FLOOR,
-        settings: Settings::default(),
-        settings_trouble: String::new(),
-        settings_read: Instant::now(),
-        page: None,
-    };
-    let settings = EguiNiceSettings::new().with_tile("Send Learn");
+    create_with(Window::new(instance))
+}
+
+/// The editor that shows `window`. Opens nothing yet.
+pub fn create_with(window: Window) -> Option<EguiEditor<Window>> {
+    let settings =
+        EguiNiceSettings::new().with_tile("Send Learn").with_resize_hint(ResizeHint::resizable().with_min_logical_size(SMALLEST));
     create_egui_editor(EguiEditorState::from_size(SIZE, 1.0), RepaintNotifier::new(), settings, window)
 }
 
@@ -57,42 +65,30 @@ pub struct Window {
     instance: Arc<Instance>,
     gui: Option<GuiContext>,
     receiver: ReceiverField,
-    /// The meter, in decibels below full scale.
-    level: f32,
+    flow: Flow,
     settings: Settings,
     /// Why the settings cannot be used; empty when they can.
     settings_trouble: String,
     settings_read: Instant,
     /// Open while a person says what may be done with the music.
     page: Option<Page>,
+    lanes_open: bool,
+    /// What is shown instead of what is, for pictures.
+    staged: Option<Stage>,
 }
+
+/// Gives the report of a made-up state, so many seconds after its begin.
+type Stage = Box<dyn FnMut(f64) -> Report + Send>;
 
 impl NiceEguiApp for Window {
     fn build(&mut self, context: egui::Context, gui: GuiContext, _: &mut Frame) -> Result<(), baseview::HandlerError> {
-        theme::apply(&context);
         self.gui = Some(gui);
-        self.receiver = ReceiverField::new(self.instance.server());
-        self.take_settings(Settings::load());
-        // Once on each computer it asks by itself.
-        if !self.settings.asked && self.settings_trouble.is_empty() {
-            self.open_page();
-        }
+        self.open(&context);
         Ok(())
     }
 
     fn ui(&mut self, ui: &mut egui::Ui, _: &mut Frame) {
-        if self.settings_read.elapsed() >= SETTINGS_AGAIN {
-            self.take_settings(Settings::load());
-        }
-        let margin = egui::Frame::new().fill(theme::BACKGROUND).inner_margin(14);
-        egui::CentralPanel::default().frame(margin).show(ui, |ui| match &mut self.page {
-            Some(page) => {
-                let answer = page.show(ui);
-                self.answered(answer);
-            }
-            None => self.overview(ui),
-        });
-        ui.ctx().request_repaint_after(FRAME);
+        self.draw(ui);
     }
 
     fn editor_closed(&mut self) {
@@ -103,14 +99,92 @@ impl NiceEguiApp for Window {
 
     fn track_info_changed(&mut self, info: TrackInfo) {
         self.instance.set_name(info.name());
+        if let Some((red, green, blue, _)) = info.color().map(TrackColor::rgba) {
+            self.instance.set_colour((red, green, blue));
+        }
     }
 }
 
 impl Window {
-    fn overview(&mut self, ui: &mut egui::Ui) {
-        let report = self.instance.report();
+    /// Of `instance`.
+    pub fn new(instance: Arc<Instance>) -> Self {
+        Self {
+            instance,
+            gui: None,
+            receiver: ReceiverField::default(),
+            flow: Flow::default(),
+            settings: Settings::default(),
+            settings_trouble: String::new(),
+            settings_read: Instant::now(),
+            page: None,
+            lanes_open: false,
+            staged: None,
+        }
+    }
+
+    /// Of `instance`, but showing `settings` and what `report` gives so many seconds after the begin: for pictures of each state.
+    pub fn staged(instance: Arc<Instance>, settings: Settings, report: impl FnMut(f64) -> Report + Send + 'static) -> Self {
+        Self { staged: Some(Box::new(report)), settings, ..Self::new(instance) }
+    }
+
+    /// Opens the page of the lanes, or closes it.
+    pub fn show_lanes(&mut self, open: bool) {
+        self.lanes_open = open;
+    }
+
+    /// Makes `context` look like this window, before it is drawn for the first time.
+    pub fn open(&mut self, context: &egui::Context) {
+        theme::apply(context);
+        self.receiver = ReceiverField::new(self.instance.server());
+        if self.staged.is_none() {
+            self.take_settings(Settings::load());
+        }
+        // Once on each computer it asks by itself.
+        if !self.settings.asked && self.settings_trouble.is_empty() {
+            self.open_page();
+        }
+    }
+
+    /// Draws the window.
+    pub fn draw(&mut self, ui: &mut egui::Ui) {
+        if self.staged.is_none() && self.settings_read.elapsed() >= SETTINGS_AGAIN {
+            self.take_settings(Settings::load());
+        }
+        let mut moves = false;
+        let margin = egui::Frame::new().fill(theme::BACKGROUND).inner_margin(14);
+        egui::CentralPanel::default().frame(margin).show(ui, |ui| match &mut self.page {
+            Some(page) => {
+                let answer = page.show(ui);
+                self.answered(answer);
+            }
+            None => {
+                ScrollArea::vertical().auto_shrink(false).show(ui, |ui| moves = self.overview(ui));
+            }
+        });
+        ui.ctx().request_repaint_after(if moves { FRAME } else { IDLE });
+    }
+
+    /// All of it but pages. True while something moves.
+    fn overview(&mut self, ui: &mut egui::Ui) -> bool {
+        let now = ui.input(|input| input.time);
+        let report = match &mut self.staged {
+            Some(stage) => Some(stage(now)),
+            None => self.instance.report(),
+        };
+        let headline = state::headline(&self.instance, report.as_ref());
+        let report = report.unwrap_or_default();
+        self.flow.look(now, &report);
         self.title(ui);
-        theme::card(ui, |ui| state(ui, &self.instance, report.as_ref()));
+        if self.lanes_open {
+            theme::card(ui, |ui| lanes::show(ui, &self.instance, self.gui.as_ref()));
+            ui.add_space(BETWEEN);
+        }
+        theme::card(ui, |ui| state(ui, now, &headline, &self.flow, &report));
+        ui.add_space(BETWEEN);
+        theme::card(ui, |ui| {
+            self.flow.strip(ui, now);
+            self.flow.meters(ui, report.running);
+        });
         ui.add_space(BETWEEN);
         let params = &self.instance.params;
         let (capture, private) = switches::show(ui, params, self.settings.private);
@@ -121,9 +195,8 @@ impl Window {
         theme::card(ui, |ui| self.receiver.show(ui, &self.instance));
         ui.add_space(BETWEEN);
         theme::card(ui, |ui| {
-            meters::meter(ui, &mut self.level, report.as_ref());
-            ui.add_space(3.0);
-            meters::counters(ui, &report.unwrap_or_default());
+            meters::counters(ui, &report);
+            meters::last_problem(ui, &report);
         });
         ui.add_space(BETWEEN);
         let own = self.instance.params.statement.read().clone();
@@ -131,17 +204,28 @@ impl Window {
         if theme::card(ui, |ui| consent::line(ui, said, own.is_some(), &self.settings_trouble)) {
             self.open_page();
         }
+        headline.pulses || self.flow.moves(now) || self.receiver.waits()
     }
 
-    fn title(&self, ui: &mut egui::Ui) {
+    fn title(&mut self, ui: &mut egui::Ui) {
         ui.horizontal(|ui| {
             ui.heading(RichText::new("Send Learn").strong());
-            ui.label(RichText::new(self.instance.name()).color(theme::QUIET).size(15.0));
+            if let Some(colour) = theme::parse(&self.instance.colour()) {
+                let (dot, _) = ui.allocate_exact_size(vec2(10.0, 14.0), egui::Sense::hover());
+                ui.painter().rect_filled(dot.shrink2(vec2(2.0, 0.0)), 2.0, colour);
+            }
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 let mut on = self.instance.params.offline.value();
                 if ui.checkbox(&mut on, "Offline renders").on_hover_text("Record what the host renders offline too").changed() {
                     self.set(&self.instance.params.offline, on);
                 }
+                let about = "Eight parameters that the host can automate, recorded under the names that you give them";
+                if theme::chip(ui, "Lanes", self.lanes_open).on_hover_text(about).clicked() {
+                    self.lanes_open = !self.lanes_open;
+                }
+                ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                    ui.add(Label::new(RichText::new(self.instance.name()).color(theme::QUIET).size(15.0)).truncate());
+                });
             });
         });
     }
@@ -186,13 +270,12 @@ impl Window {
     }
 }
 
-fn state(ui: &mut egui::Ui, instance: &Instance, report: Option<&Report>) {
-    let headline = state::headline(instance, report);
+/// The sign, the words, and whether something is on its way.
+fn state(ui: &mut egui::Ui, now: f64, headline: &Headline, flow: &Flow, report: &Report) {
     ui.horizontal(|ui| {
-        let (rect, _) = ui.allocate_exact_size(vec2(22.0, 22.0), egui::Sense::hover());
-        ui.painter().circle_filled(rect.center(), 9.0, headline.color.gamma_multiply(0.25));
-        ui.painter().circle_filled(rect.center(), 6.0, headline.color);
-        ui.label(RichText::new(headline.words).size(17.0).strong());
+        sign::show(ui, headline.sign, headline.color, headline.pulses.then_some(now));
+        ui.label(RichText::new(headline.words).size(18.0).strong());
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| flow.arrows(ui, now, report));
     });
-    ui.add(egui::Label::new(RichText::new(headline.detail).color(theme::QUIET).size(12.5)).wrap());
+    ui.add(Label::new(RichText::new(&headline.detail).color(theme::QUIET).size(12.5)).wrap());
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use egui::{RichText, vec2};
 use parking_lot::Mutex;
 
+use send_learn_protocol::packet::header::VERSION;
+
 use super::theme;
 use crate::instance::Instance;
 use crate::report::Tested;
@@ -22,6 +24,11 @@ pub(super) struct ReceiverField {
 impl ReceiverField {
     pub(super) fn new(address: String) -> Self {
         Self { address, test: None }
+    }
+
+    /// Whether an answer is awaited.
+    pub(super) fn waits(&self) -> bool {
+        self.test.as_ref().is_some_and(|test| *test.lock() == Tested::Waiting)
     }
 
     pub(super) fn show(&mut self, ui: &mut egui::Ui, instance: &Instance) {
@@ -43,17 +50,29 @@ impl ReceiverField {
             }
         });
         if let Some(test) = &self.test {
-            let (color, words) = test_result(&test.lock());
-            ui.label(RichText::new(words).color(color).size(12.5));
+            let clock = instance.report().and_then(|report| report.clock);
+            let (color, words) = test_result(&test.lock(), clock);
+            ui.add(egui::Label::new(RichText::new(words).color(color).size(12.5)).wrap());
         }
     }
 }
 
-fn test_result(tested: &Tested) -> (egui::Color32, String) {
+/// What the test showed, in words. `clock` is how far the receiver's clock is ahead, and how well that is known, in nanoseconds.
+fn test_result(tested: &Tested, clock: Option<(i64, u64)>) -> (egui::Color32, String) {
     match tested {
         Tested::Waiting => (theme::QUIET, "Asking ...".to_owned()),
         Tested::Answered { address, after } => {
-            (theme::GOOD, format!("A receiver answers at {address} after {:.1} ms", after.as_secs_f64() * 1e3))
+            let trip = after.as_secs_f64() * 1e3;
+            let clock = clock.map_or_else(
+                || "How its clock stands to this computer's shows once something was sent.".to_owned(),
+                |(_, within)| format!("Its clock is known to within {:.2} ms.", within as f64 * 1e-6),
+            );
+            (
+                theme::GOOD,
+                format!(
+                    "A receiver answers at {address} after {trip:.1} ms, in this plugin's protocol (version {VERSION}). {clock}"
+                ),
+            )
         }
         Tested::Silent { address } => (theme::BAD, format!("Nothing answers at {address}. Is \"send-learn serve\" running there?")),
         Tested::Failed(reason) => (theme::BAD, reason.clone()),

@@ -1,70 +1,110 @@
-//! The stream's state as a colour and words.
+//! The stream's state as a sign, a colour and words.
 
 use egui::Color32;
+use send_learn_protocol::retention::BEHIND;
 
+use super::sign::Sign;
 use super::theme;
 use crate::capture::{Pause, Wanted};
 use crate::instance::Instance;
-use crate::report::{LinkState, Report};
+use crate::report::{LinkState, NO_RECEIVER, Report};
+
+/// Above this share of lost datagrams the way to the receiver is called bad, although everything is repaired.
+const LOSSY: f64 = 0.05;
 
 /// What the head of the window says.
 pub(super) struct Headline {
+    pub(super) sign: Sign,
     pub(super) color: Color32,
-    pub(super) words: String,
+    pub(super) words: &'static str,
     pub(super) detail: String,
+    /// Whether something is going on: the sign pulses.
+    pub(super) pulses: bool,
 }
 
 impl Headline {
-    fn new(color: Color32, words: &str, detail: impl Into<String>) -> Self {
-        Self { color, words: words.to_owned(), detail: detail.into() }
+    fn new(sign: Sign, color: Color32, words: &'static str, detail: impl Into<String>) -> Self {
+        Self { sign, color, words, detail: detail.into(), pulses: false }
+    }
+
+    fn pulsing(self) -> Self {
+        Self { pulses: true, ..self }
     }
 }
 
 pub(super) fn headline(instance: &Instance, report: Option<&Report>) -> Headline {
     let trouble = instance.trouble();
     if !trouble.is_empty() {
-        return Headline::new(theme::BAD, "Cannot send", trouble);
+        return Headline::new(Sign::Cross, theme::BAD, "Cannot send", trouble);
     }
     if instance.skips_offline() {
-        let detail = "This is an offline render. \"Capture offline renders\" would record it too.";
-        return Headline::new(theme::QUIET, "Not recording: offline render", detail);
+        let detail = "Not recorded: the host renders faster than time. \"Offline renders\", above, would record it too.";
+        return Headline::new(Sign::Square, theme::QUIET, "Offline render", detail);
     }
     let wanted = instance.params.wanted(instance.withholds_private());
     if let Wanted::Skipped(pause) = wanted {
         return paused(pause);
     }
-    let Some(report) = report else {
-        return Headline::new(theme::QUIET, "Waiting for audio", "Recording begins by itself when the host plays.");
-    };
+    let Some(report) = report else { return waiting() };
     let at = report.address.map_or_else(|| instance.server(), |address| address.to_string());
     match report.link {
-        LinkState::Idle => Headline::new(theme::QUIET, "Waiting for audio", "Recording begins by itself when the host plays."),
-        LinkState::Resolving => Headline::new(theme::WARN, "Looking for the receiver", format!("Looking up {at}")),
+        LinkState::Idle => waiting(),
+        LinkState::Resolving => {
+            Headline::new(Sign::Asking, theme::WARN, "Connecting", format!("Looking up {at}. {}", kept(report))).pulsing()
+        }
+        LinkState::Connecting if !report.problem.is_empty() => Headline::new(
+            Sign::Cross,
+            theme::BAD,
+            "No receiver",
+            format!("{}. {}", report.problem.trim_end_matches('.'), kept(report)),
+        ),
+        LinkState::Connecting if report.unanswered < NO_RECEIVER => {
+            Headline::new(Sign::Asking, theme::WARN, "Connecting", format!("Asking {at}. {}", kept(report))).pulsing()
+        }
         LinkState::Connecting => {
-            let detail = if report.problem.is_empty() {
-                format!("Nothing answers at {at}. {}", kept(report))
-            } else {
-                report.problem.clone()
-            };
-            Headline::new(theme::BAD, "Receiver not found", detail)
+            let detail = format!("Nothing answers at {at}. Is \"send-learn serve\" running there? {}", kept(report));
+            Headline::new(Sign::Cross, theme::BAD, "No receiver", detail)
         }
-        LinkState::Connected if report.dropped > 0 || report.lost_entries > 0 => {
-            let detail =
-                format!("{} blocks or events were dropped. The recording says which.", report.dropped + report.lost_entries);
-            Headline::new(theme::WARN, "Recording, with gaps", detail)
+        LinkState::Connected => connected(&at, report, wanted == Wanted::Private),
+        LinkState::Refused(_) => Headline::new(Sign::Cross, theme::BAD, "The receiver declined", report.problem.clone()),
+        LinkState::Finished => {
+            Headline::new(Sign::Tick, theme::GOOD, "Saved", "Everything that was played is on the receiver's disk.")
         }
-        LinkState::Connected if report.running && wanted == Wanted::Private => {
-            let detail = format!("Yours alone: no dataset will hold it. To {at}, {}", durable(report));
-            Headline::new(theme::PRIVATE, "Recording privately", detail)
-        }
-        LinkState::Connected if report.running => {
-            Headline::new(theme::GOOD, "Recording everything", format!("to {at}, {}", durable(report)))
-        }
-        LinkState::Connected => Headline::new(theme::GOOD, "Sending the rest", format!("to {at}")),
-        LinkState::Refused(_) => Headline::new(theme::BAD, "The receiver declined", report.problem.clone()),
-        LinkState::Finished => Headline::new(theme::QUIET, "Saved", "Everything that was played is on the receiver's disk."),
-        LinkState::Failed => Headline::new(theme::BAD, "Cannot send", report.problem.clone()),
+        LinkState::Failed => Headline::new(Sign::Cross, theme::BAD, "Cannot send", report.problem.clone()),
     }
+}
+
+fn connected(at: &str, report: &Report, private: bool) -> Headline {
+    let behind = report.lag >= BEHIND || !report.running;
+    if report.dropped > 0 || report.lost_entries > 0 {
+        let lost = report.dropped + report.lost_entries;
+        let detail = format!("Recording to {at}, but {lost} blocks or events were dropped. The recording says which.");
+        return Headline::new(Sign::Warning, theme::WARN, "Live, with gaps", detail).pulsing();
+    }
+    if behind {
+        let live = if report.running { "What you play goes on live. " } else { "" };
+        let detail = format!("{live}What {at} missed follows: {:.0} s of it.", report.lag.as_secs_f64());
+        return Headline::new(Sign::Up, theme::ACCENT, "Catching up", detail).pulsing();
+    }
+    if private {
+        let detail = format!("Recorded for you alone: no dataset will hold it. To {at}, {}.", durable(report));
+        return Headline::new(Sign::Lock, theme::PRIVATE, "Private", detail).pulsing();
+    }
+    if !report.whole {
+        let detail = "The network takes less than everything: the live view is coarser, the recording follows in full.";
+        return Headline::new(Sign::Warning, theme::WARN, "Degraded", detail).pulsing();
+    }
+    if report.loss > LOSSY {
+        let share = report.loss * 100.0;
+        let detail =
+            format!("The network loses {share:.0} % of what is sent. All of it is repaired or sent again; a cable would help.");
+        return Headline::new(Sign::Warning, theme::WARN, "Degraded", detail).pulsing();
+    }
+    Headline::new(Sign::Dot, theme::GOOD, "Live", format!("Everything is recorded, to {at}, {}.", durable(report))).pulsing()
+}
+
+fn waiting() -> Headline {
+    Headline::new(Sign::Ring, theme::QUIET, "Waiting for audio", "Recording begins by itself when the host plays.")
 }
 
 /// What becomes of what is played while nobody takes it.
@@ -80,12 +120,16 @@ fn kept(report: &Report) -> String {
 fn paused(pause: Pause) -> Headline {
     match pause {
         Pause::CaptureOff => Headline::new(
+            Sign::Ring,
             theme::QUIET,
             "Capture is off",
             "What is played now stays on this computer. Audio and MIDI pass through as always.",
         ),
-        Pause::Bypassed => Headline::new(theme::WARN, "Bypassed", "Nothing is recorded. Audio and MIDI pass through as always."),
+        Pause::Bypassed => {
+            Headline::new(Sign::Barred, theme::WARN, "Bypassed", "Nothing is recorded. Audio and MIDI pass through as always.")
+        }
         Pause::Private => Headline::new(
+            Sign::Lock,
             theme::PRIVATE,
             "Private: nothing is sent",
             "It stays here and is not recorded. Audio and MIDI pass through.",

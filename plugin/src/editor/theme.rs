@@ -8,6 +8,9 @@ pub(super) const BAD: Color32 = Color32::from_rgb(235, 87, 87);
 pub(super) const PRIVATE: Color32 = Color32::from_rgb(178, 140, 246);
 pub(super) const QUIET: Color32 = Color32::from_rgb(140, 148, 163);
 pub(super) const ACCENT: Color32 = Color32::from_rgb(86, 156, 240);
+pub(super) const MIDI: Color32 = Color32::from_rgb(246, 205, 76);
+pub(super) const AUDIO: Color32 = Color32::from_rgb(70, 205, 220);
+pub(super) const BLUE: Color32 = Color32::from_rgb(72, 140, 255);
 pub(super) const BACKGROUND: Color32 = Color32::from_rgb(24, 27, 33);
 pub(super) const CARD: Color32 = Color32::from_rgb(33, 37, 45);
 pub(super) const RAISED: Color32 = Color32::from_rgb(40, 45, 55);
@@ -51,10 +54,16 @@ pub(super) fn card<T>(ui: &mut egui::Ui, content: impl FnOnce(&mut egui::Ui) -> 
         .inner
 }
 
-/// One of several words to choose from. True when it is clicked.
-pub(super) fn chip(ui: &mut egui::Ui, words: &str, selected: bool) -> bool {
+/// A colour that is written as `#rrggbb`.
+pub(super) fn parse(colour: &str) -> Option<Color32> {
+    let number = u32::from_str_radix(colour.strip_prefix('#')?, 16).ok()?;
+    Some(Color32::from_rgb((number >> 16) as u8, (number >> 8) as u8, number as u8))
+}
+
+/// One of several words to choose from.
+pub(super) fn chip(ui: &mut egui::Ui, words: &str, selected: bool) -> egui::Response {
     let (fill, color) = if selected { (ACCENT, DARK) } else { (OFF.gamma_multiply(0.6), TEXT) };
     let chip =
         egui::Button::new(egui::RichText::new(words).size(12.5).color(color)).fill(fill).corner_radius(CornerRadius::same(11));
-    ui.add(chip).clicked()
+    ui.add(chip)
 }
