@@ -1,5 +1,7 @@
 //! Sends WAV and MIDI files to a receiver, through the same capture and uplink as the plugin.
 
+mod folder;
+mod pipe;
 mod progress;
 mod rest;
 
@@ -14,7 +16,7 @@ use clap::Parser;
 use send_learn_plugin::address;
 use send_learn_plugin::capture::{Capture, CaptureConfig, capture};
 use send_learn_plugin::clock;
-use send_learn_plugin::files::{Performance, Song, Wav};
+use send_learn_plugin::files::{Form, Performance, Song, Wav};
 use send_learn_plugin::identity::{self, SERVER_VARIABLE};
 use send_learn_plugin::report::{LinkState, Report};
 use send_learn_plugin::settings::{REFUSED, Settings};
@@ -31,8 +33,8 @@ use progress::Progress;
 /// receiver has everything on disk.
 ///
 /// Where the MIDI is longer than the audio, the recording goes on to the last event, and what has no audio is a gap.
-#[derive(Debug, Parser)]
-#[command(version, group = clap::ArgGroup::new("files").args(["wav", "midi", "rest"]).required(true).multiple(true))]
+#[derive(Clone, Debug, Parser)]
+#[command(version, group = clap::ArgGroup::new("files").args(["wav", "midi", "folder", "stdin", "rest"]).required(true).multiple(true))]
 struct Options {
     /// WAV file: float32, or integers of 8, 16, 24 (exact) or 32 bits (rounded to float32).
     #[arg(long)]
@@ -40,8 +42,17 @@ struct Options {
     /// Standard MIDI File, format 0 or 1. Its tempo and meter become the transport.
     #[arg(long)]
     midi: Option<PathBuf>,
+    /// Sends all WAV files of this folder and those below it, one after another, each with the MIDI file of the same name beside it.
+    #[arg(long, conflicts_with_all = ["wav", "midi", "name"])]
+    folder: Option<PathBuf>,
+    /// Sends what comes through standard input until it ends: WAV, or raw samples with --raw.
+    #[arg(long, conflicts_with_all = ["wav", "midi", "folder"])]
+    stdin: bool,
+    /// The form of raw samples: encoding (u8, s16, s24, s32, f32, little-endian), rate and channels, as in f32:48000:2.
+    #[arg(long, requires = "stdin", value_name = "FORM")]
+    raw: Option<Form>,
     /// Sends what earlier programs could not: takes of a DAW that ended, or crashed, while no receiver was there.
-    #[arg(long, conflicts_with_all = ["wav", "midi"])]
+    #[arg(long, conflicts_with_all = ["wav", "midi", "folder", "stdin"])]
     rest: bool,
     /// The receiver, as address:port [default: 127.0.0.1:8080; with --rest: where it was to go].
     #[arg(long, env = SERVER_VARIABLE)]
@@ -87,7 +98,13 @@ const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    match if options.rest { rest::send(&options) } else { send(&options) } {
+    let sent = match &options.folder {
+        _ if options.rest => rest::send(&options),
+        _ if options.stdin => pipe::send(&options),
+        Some(folder) => folder::send(&options, folder),
+        None => watch_interrupts().and_then(|interrupts| send(&options, interrupts)),
+    };
+    match sent {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(INTERRUPTED),
         Err(error) => {
@@ -98,7 +115,7 @@ fn main() -> ExitCode {
 }
 
 /// True when all of it is durable, false when a person stopped it and all up to there is.
-fn send(options: &Options) -> Result<bool> {
+fn send(options: &Options, interrupts: Arc<AtomicU32>) -> Result<bool> {
     let wav = options.wav.as_deref().map(Wav::open).transpose()?;
     let song = options.midi.as_deref().map(Song::open).transpose()?;
     options.to().parse::<address::Address>()?;
@@ -109,7 +126,6 @@ fn send(options: &Options) -> Result<bool> {
     if performance.length() == 0 {
         bail!("the files hold neither audio nor events: there is nothing to send");
     }
-    let interrupts = watch_interrupts()?;
     let uplink = Uplink::acquire().context("the system grants no thread or socket")?;
     let stream = uplink.open(options.to());
     let config = CaptureConfig {
@@ -123,7 +139,7 @@ fn send(options: &Options) -> Result<bool> {
     stream.start(TakeConfig { description: describe(options, &config)?, parameters: Vec::new(), mode }, captured);
     let length = performance.length();
     let progress = Progress::new(length, config.sample_rate);
-    let mut watch = Watch { stream, interrupts, progress, options, unanswered: None, reached: false, told_disk: false };
+    let mut watch = Watch::new(stream, interrupts, progress, options);
     let performed = perform(&mut performance, audio, &mut watch);
     if performed.is_err() {
         watch.leave();
@@ -186,7 +202,7 @@ fn describe(options: &Options, config: &CaptureConfig) -> Result<Description> {
     let file = options.wav.as_ref().or(options.midi.as_ref());
     let name = options.name.clone().or_else(|| Some(file?.file_stem()?.to_string_lossy().into_owned()));
     let mut description = identity::new_take(StreamId::random(), config);
-    description.set_property(PropertyKey::NAME, &name.unwrap_or_default());
+    description.set_property(PropertyKey::NAME, name.as_deref().unwrap_or("stdin"));
     description.set_property(PropertyKey::HOST, "send-learn-send");
     description.set_property(PropertyKey::HOST_VERSION, env!("CARGO_PKG_VERSION"));
     description.set_property(PropertyKey::FORMAT, "file");
@@ -232,6 +248,12 @@ struct Watch<'a> {
     reached: bool,
     /// Whether it was said that nothing can be kept on disk.
     told_disk: bool,
+}
+
+impl<'a> Watch<'a> {
+    fn new(stream: StreamHandle, interrupts: Arc<AtomicU32>, progress: Progress, options: &'a Options) -> Self {
+        Self { stream, interrupts, progress, options, unanswered: None, reached: false, told_disk: false }
+    }
 }
 
 impl Watch<'_> {

@@ -21,8 +21,9 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
+    /// `length` is 0 where nobody knows it.
     pub(crate) fn new(length: u64, sample_rate: f64) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
+        let bar = (length > 0 && std::io::stderr().is_terminal()).then(|| {
             let bar = ProgressBar::new(length);
             let template = "{wide_bar:.green/238} {percent:>3} %, {eta} left  {msg}";
             bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
@@ -80,9 +81,9 @@ impl Progress {
             LinkState::Finished => "done".to_owned(),
         };
         format!(
-            "{state}: {:.1} of {:.1} s, on disk {:.1} s, repaired {}, loss {:.1} %",
+            "{state}: {:.1}{} s, on disk {:.1} s, repaired {}, loss {:.1} %",
             self.seconds(report.position),
-            self.length as f64 / self.sample_rate,
+            if self.length > 0 { format!(" of {:.1}", self.length as f64 / self.sample_rate) } else { String::new() },
             self.seconds(report.durable),
             report.repaired,
             report.loss * 100.0
