@@ -139,7 +139,7 @@ def compare_transport(findings, recording, changes):
         final[sample] = (60e6 / tempo, meter)
     wrong = []
     for sample, (tempo, meter) in sorted(final.items()):
-        if sample >= len(recording["audio"]):
+        if sample >= int(recording.attrs["frames"]):
             continue
         at = np.searchsorted(rows["sample"], sample, side="right") - 1
         row = rows[max(at, 0)]
@@ -169,7 +169,9 @@ def check_whole(findings, recording):
     """Nothing is missing, the blocks cover every sample, and their checksums hold."""
     gaps = recording["gaps"][:]
     findings.check(len(gaps) == 0, f"gaps: {len(gaps)}" + (f", the first {gaps[0]}" if len(gaps) else ""))
-    audio = recording["audio"][:]
+    frames = int(recording.attrs["frames"])
+    # A stream of MIDI alone has no audio; its blocks have the checksum of nothing.
+    audio = recording["audio"][:] if "audio" in recording else np.zeros((frames, 0), np.float32)
     findings.check(int(recording.attrs["closed"]) == 1, "closed: all is in the file")
     findings.check(int(recording.attrs["frames"]) == len(audio), f"frames: {len(audio):,}")
     blocks = recording["blocks"][:]

@@ -24,6 +24,8 @@ def main():
     engine.set_bpm(120)
     source = engine.make_playback_processor("source", sound)
     effect = engine.make_plugin_processor("effect", plugin)
+    if effect.get_num_input_channels() != len(sound):
+        effect.set_bus(len(sound), len(sound))
     effect.load_midi(midi, clear_previous=True, beats=False, all_events=True)
     engine.load_graph([(source, []), (effect, ["source"])])
     engine.render(seconds)

@@ -1,6 +1,7 @@
 //! A small CLAP host: loads the real plugin and drives it block by block, as a DAW does.
 
 mod events;
+mod rack;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -12,10 +13,23 @@ use clack_extensions::params::{ParamInfoBuffer, ParamInfoFlags, PluginParams};
 use clack_extensions::track_info::{HostTrackInfo, HostTrackInfoImpl, PluginTrackInfo, TrackInfo, TrackInfoWriter};
 use clack_host::prelude::*;
 use clack_host::process::StartedPluginAudioProcessor;
-use clack_host::utils::ClapId;
+use clack_host::utils::{ClapId, Color};
 
 use crate::audio::Audio;
 use crate::score::{Event, Score};
+pub use rack::{Block, Rack};
+
+/// The effect, by its identity in CLAP.
+pub const EFFECT: &str = "io.send-learn.send";
+
+/// The instrument for MIDI alone, likewise.
+pub const INSTRUMENT: &str = "io.send-learn.midi";
+
+/// How the host calls itself, and its version.
+pub const HOST: (&str, &str) = ("Send Learn Test Host", env!("CARGO_PKG_VERSION"));
+
+/// The colour of each of its tracks.
+pub const COLOUR: (u8, u8, u8) = (226, 122, 63);
 
 /// What is played.
 #[derive(Clone, Debug)]
@@ -78,23 +92,13 @@ pub struct Plugin {
 }
 
 impl Plugin {
-    /// Loads the bundle at `path` as the effect of a track called `track`.
+    /// Loads the plugin `id` of the bundle at `path` onto a track called `track`.
     ///
     /// # Errors
-    /// When it cannot be loaded or holds no plugin.
-    pub fn load(path: &Path, track: &str) -> Result<Self> {
-        let host = HostInfo::new("Send Learn Test Host", "Send Learn", "https://send-learn.example", env!("CARGO_PKG_VERSION"))?;
+    /// When it cannot be loaded or holds no such plugin.
+    pub fn load(path: &Path, id: &str, track: &str) -> Result<Self> {
         let library = load_library(path).with_context(|| format!("cannot load {}", path.display()))?;
-        let factory = library.get_plugin_factory().context("it has no plugin factory")?;
-        let descriptor = factory.plugin_descriptors().next().context("it holds no plugin")?;
-        let id = descriptor.id().context("its plugin has no id")?;
-        let name = track.as_bytes().to_vec();
-        let mut instance = PluginInstance::<Handlers>::new(|()| Shared, |_| Track { name }, &library, id, &host)?;
-        let handle = instance.plugin_handle();
-        if let Some(track_info) = handle.get_extension::<PluginTrackInfo>() {
-            track_info.changed(&handle);
-        }
-        Ok(Self { instance, _library: library })
+        Ok(Self { instance: instantiate(&library, id, track)?, _library: library })
     }
 
     /// Its parameters.
@@ -119,7 +123,7 @@ impl Plugin {
     /// # Errors
     /// When the plugin refuses the layout, the rate or a block, or reports a latency.
     pub fn play(&mut self, music: &Music, manner: Manner, progress: &mut (dyn FnMut(usize) + Send)) -> Result<Outcome> {
-        self.choose_layout(music.audio.channels)?;
+        let hears = self.choose_layout(music.audio.channels)?;
         let configuration = PluginAudioConfiguration {
             sample_rate: f64::from(music.audio.rate),
             min_frames_count: 1,
@@ -131,7 +135,7 @@ impl Plugin {
         let played = std::thread::scope(|scope| {
             let perform = || {
                 let mut processor = stopped.start_processing().map_err(|_| anyhow!("the plugin does not start"))?;
-                let outcome = play_blocks(&mut processor, music, manner, progress);
+                let outcome = play_blocks(&mut processor, (music, hears), manner, progress);
                 anyhow::Ok((processor.stop_processing(), outcome))
             };
             let thread = std::thread::Builder::new().name("audio".to_owned()).spawn_scoped(scope, perform)?;
@@ -145,21 +149,44 @@ impl Plugin {
         outcome
     }
 
-    fn choose_layout(&mut self, channels: usize) -> Result<()> {
+    /// Chooses the layout of `channels`. Whether the plugin hears them: one for MIDI alone has no input.
+    fn choose_layout(&mut self, channels: usize) -> Result<bool> {
         let handle = self.instance.plugin_handle();
         let layouts = handle.get_extension::<PluginAudioPortsConfig>().context("the plugin offers no layouts")?;
         for index in 0..layouts.count(&handle) {
             let mut buffer = AudioPortsConfigBuffer::new();
             let layout = layouts.get(&handle, index, &mut buffer).context("a layout without description")?;
-            let wanted = |port: Option<u32>| port == Some(channels as u32);
-            if wanted(layout.main_input.map(|port| port.channel_count)) && wanted(layout.main_output.map(|port| port.channel_count))
-            {
+            let count = |port: Option<u32>| port.is_none_or(|count| count == channels as u32);
+            let (input, output) =
+                (layout.main_input.map(|port| port.channel_count), layout.main_output.map(|port| port.channel_count));
+            if count(input) && count(output) && output.is_some() {
                 let id = layout.id;
-                return layouts.select(&handle, id).context("the plugin declines its own layout");
+                layouts.select(&handle, id).context("the plugin declines its own layout")?;
+                return Ok(input.is_some());
             }
         }
         bail!("the plugin offers no layout of {channels} channels")
     }
+}
+
+/// An instance of the plugin `id`, on a track called `track`.
+fn instantiate(library: &PluginEntry, id: &str, track: &str) -> Result<PluginInstance<Handlers>> {
+    let (name, version) = HOST;
+    let host = HostInfo::new(name, "Send Learn", "https://send-learn.example", version)?;
+    let factory = library.get_plugin_factory().context("it has no plugin factory")?;
+    let known =
+        factory.plugin_descriptors().any(|descriptor| descriptor.id().is_some_and(|known| known.to_bytes() == id.as_bytes()));
+    if !known {
+        bail!("the bundle holds no plugin {id}");
+    }
+    let name = track.as_bytes().to_vec();
+    let id = std::ffi::CString::new(id)?;
+    let mut instance = PluginInstance::<Handlers>::new(|()| Shared, |_| Track { name }, library, &id, &host)?;
+    let handle = instance.plugin_handle();
+    if let Some(track_info) = handle.get_extension::<PluginTrackInfo>() {
+        track_info.changed(&handle);
+    }
+    Ok(instance)
 }
 
 #[allow(unsafe_code, reason = "loading a library runs its code")]
@@ -171,7 +198,7 @@ fn load_library(path: &Path) -> Result<PluginEntry> {
 /// The audio thread: one call of `process` per block.
 fn play_blocks(
     processor: &mut StartedPluginAudioProcessor<Handlers>,
-    music: &Music,
+    (music, hears): (&Music, bool),
     manner: Manner,
     progress: &mut (dyn FnMut(usize) + Send),
 ) -> Result<Outcome> {
@@ -195,12 +222,14 @@ fn play_blocks(
         // Whatever the plugin leaves unwritten is then not mistaken for its output.
         output.iter_mut().for_each(|channel| channel.fill(9.0));
 
-        let inputs = input_ports.with_input_buffers([AudioPortBuffer {
+        let mut port = vec![AudioPortBuffer {
             latency: 0,
             channels: AudioPortBufferType::f32_input_only(
                 input.iter_mut().map(|channel| InputChannel::variable(&mut channel[..length])),
             ),
-        }]);
+        }];
+        port.truncate(usize::from(hears));
+        let inputs = input_ports.with_input_buffers(port);
         let mut outputs = output_ports.with_output_buffers([AudioPortBuffer {
             latency: 0,
             channels: AudioPortBufferType::f32_output_only(output.iter_mut().map(|channel| &mut channel[..length])),
@@ -260,7 +289,8 @@ impl MainThreadHandler<'_> for Track {}
 
 impl HostTrackInfoImpl for Track {
     fn get<'a>(&'a self, writer: &mut TrackInfoWriter<'_, 'a>) {
-        writer.set(&TrackInfo::new().with_name(Some(&self.name)));
+        let (red, green, blue) = COLOUR;
+        writer.set(&TrackInfo::new().with_name(Some(&self.name)).with_color(Some(Color { red, green, blue, alpha: 255 })));
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod audio;
 pub mod host;
+pub mod own;
 pub mod piece;
 pub mod process;
 pub mod products;

@@ -62,6 +62,43 @@ impl Process {
         }
     }
 
+    /// Waits until it says `played` on its standard output, which must be piped. Gives the line before that.
+    ///
+    /// # Errors
+    /// When its output ends before that.
+    pub fn report(&mut self) -> Result<String> {
+        let output = self.child.stdout.take().context("its output is not piped")?;
+        let mut before = String::new();
+        for line in BufReader::new(output).lines() {
+            match line? {
+                line if line == "played" => return Ok(before),
+                line => before = line,
+            }
+        }
+        bail!("{} ended with {}", self.name, self.child.wait()?)
+    }
+
+    /// Stops it where it stands, as a debugger does, or lets it go on.
+    ///
+    /// # Errors
+    /// When the signal cannot be sent.
+    #[cfg(unix)]
+    pub fn freeze(&mut self, frozen: bool) -> Result<()> {
+        use rustix::process::{Pid, Signal, kill_process};
+        let signal = if frozen { Signal::STOP } else { Signal::CONT };
+        kill_process(Pid::from_child(&self.child), signal).with_context(|| format!("cannot send {signal:?} to {}", self.name))
+    }
+
+    /// Presses Ctrl-C.
+    ///
+    /// # Errors
+    /// When the signal cannot be sent.
+    #[cfg(unix)]
+    pub fn interrupt(&mut self) -> Result<()> {
+        use rustix::process::{Pid, Signal, kill_process};
+        kill_process(Pid::from_child(&self.child), Signal::INT).with_context(|| format!("cannot interrupt {}", self.name))
+    }
+
     /// Asks it to end, as Ctrl-C does.
     ///
     /// # Errors

@@ -57,6 +57,15 @@ impl Rig {
         self.receiver.process().kill()
     }
 
+    /// The receiver stands still, or goes on.
+    ///
+    /// # Errors
+    /// When it cannot be stopped.
+    #[cfg(unix)]
+    pub fn freeze_receiver(&mut self, frozen: bool) -> Result<()> {
+        self.receiver.process().freeze(frozen)
+    }
+
     /// The receiver ends as by kill -9 and is started again, at the same address, on the same folder.
     ///
     /// # Errors
@@ -95,6 +104,18 @@ impl Rig {
         let mut command = Command::new(products::program(Program::DemoHost)?);
         command.arg("--plugin").arg(plugin).arg("--out").arg(self.folder());
         command.env("SEND_LEARN_SERVER", self.receiver.address().to_string());
+        self.make_at_home(&mut command);
+        Ok(command)
+    }
+
+    /// The host that does what tests ask for: `task`, with `number`. It sends to the receiver.
+    ///
+    /// # Errors
+    /// When program or plugin are not built.
+    pub fn test_host(&self, task: &str, number: u64) -> Result<Command> {
+        let mut command = Command::new(products::program(Program::TestHost)?);
+        command.arg(task).arg(products::path("SEND_LEARN_CLAP")?).arg(number.to_string());
+        command.env("SEND_LEARN_SERVER", self.receiver.address().to_string()).stdin(Stdio::piped()).stdout(Stdio::piped());
         self.make_at_home(&mut command);
         Ok(command)
     }

@@ -18,16 +18,25 @@ fn every_block_size_is_recorded(rate: u32, channels: usize) -> Result<()> {
 }
 
 fn is_recorded(rate: u32, block: u32, channels: usize) -> Result<()> {
+    are_recorded(SECONDS, rate, block, channels)
+}
+
+fn are_recorded(seconds: usize, rate: u32, block: u32, channels: usize) -> Result<()> {
     let rig = Rig::new()?;
     // An odd number of frames: the last block is a short one.
-    let audio = Audio::all_kinds(rate, channels, SECONDS * rate as usize + 77, u64::from(block));
+    let audio = Audio::all_kinds(rate, channels, seconds * rate as usize + 77, u64::from(block));
     let wav = rig.file("input.wav");
     audio.save(&wav)?;
-    let midi = send_learn_tests::tunes::cut_piece(&rig.file("input.mid"), SECONDS as u32)?;
+    let midi = send_learn_tests::tunes::cut_piece(&rig.file("input.mid"), seconds as u32)?;
     let mut host = rig.host(&products::path("SEND_LEARN_CLAP")?)?;
     host.arg("--wav").arg(&wav).arg("--midi").arg(&midi).args(["--block", &block.to_string(), "--track", "Lead"]);
     let recording = rig.record(&mut host).with_context(|| format!("{rate} Hz, {block} frames, {channels} channels"))?;
     rig.compare(&recording, Played { wav: Some(&rig.file("played.wav")), midi: Some(&midi), log: Some(&rig.file("played.json")) })
+}
+
+#[test]
+fn every_other_layout_is_recorded_exactly() -> Result<()> {
+    [3, 4, 5, 7, 8, 10, 12, 16].into_iter().try_for_each(|channels| are_recorded(1, 48_000, 512, channels))
 }
 
 #[test]

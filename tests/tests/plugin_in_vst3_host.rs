@@ -18,6 +18,15 @@ const FRAMES: usize = 512 * 938;
 
 #[test]
 fn stereo_and_notes_through_vst3_are_recorded_exactly() -> Result<()> {
+    are_recorded_exactly(2)
+}
+
+#[test]
+fn mono_and_notes_through_vst3_are_recorded_exactly() -> Result<()> {
+    are_recorded_exactly(1)
+}
+
+fn are_recorded_exactly(channels: usize) -> Result<()> {
     let rig = Rig::new()?;
     let python = products::path("SEND_LEARN_PYTHON")?;
     let probe = Command::new(&python).args(["-c", "import dawdreamer"]).stderr(Stdio::null()).status()?;
@@ -26,7 +35,7 @@ fn stereo_and_notes_through_vst3_are_recorded_exactly() -> Result<()> {
         return Ok(());
     }
     let wav = rig.file("input.wav");
-    Audio::all_kinds(48_000, 2, FRAMES, 5).save(&wav)?;
+    Audio::all_kinds(48_000, channels, FRAMES, 5).save(&wav)?;
     let midi = cut_piece(&rig.file("input.mid"), 9)?;
 
     let mut command = Command::new(&python);

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use send_learn_tests::audio::Audio;
-use send_learn_tests::host::{AutomationPoint, Manner, Music, Outcome, Parameter, Plugin};
+use send_learn_tests::host::{AutomationPoint, EFFECT, INSTRUMENT, Manner, Music, Outcome, Parameter, Plugin};
 use send_learn_tests::score::{Event, Score};
 use send_learn_tests::synth;
 use serde_json::json;
@@ -51,6 +51,9 @@ struct Arguments {
     /// Sets a parameter from a sample on, as in "Capture@48000=0"; may be given more than once.
     #[arg(long, value_name = "NAME@SAMPLE=VALUE", value_parser = setting)]
     set: Vec<(String, u64, f64)>,
+    /// Loads the plugin for MIDI alone, which must play silence.
+    #[arg(long, requires = "midi")]
+    midi_alone: bool,
     /// What was played goes here: played.wav and played.json.
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
@@ -61,7 +64,8 @@ fn main() -> Result<()> {
     if arguments.speed <= 0.0 || arguments.speed.is_nan() {
         bail!("the speed must be above 0");
     }
-    let mut plugin = Plugin::load(&arguments.plugin, &track(&arguments)?)?;
+    let id = if arguments.midi_alone { INSTRUMENT } else { EFFECT };
+    let mut plugin = Plugin::load(&arguments.plugin, id, &track(&arguments)?)?;
     let parameters = plugin.parameters();
     let named = |name: &str| {
         parameters.iter().find(|parameter| parameter.name == name).with_context(|| format!("the plugin has no parameter {name}"))
@@ -82,7 +86,8 @@ fn main() -> Result<()> {
     let manner = Manner { block: arguments.block as usize, speed: arguments.speed };
     let outcome = plugin.play(&music, manner, &mut |frames| progress.at(frames))?;
     progress.end();
-    check(&music, &outcome)?;
+    let expected = if arguments.midi_alone { silence(&music.audio) } else { music.audio.clone() };
+    check(&music, &expected, &outcome)?;
     println!("played");
     stdout().flush()?;
     stdin().read_to_end(&mut Vec::new())?;
@@ -133,10 +138,14 @@ fn music(arguments: &Arguments, lane: &Parameter) -> Result<Music> {
     Ok(Music { automation: automation.collect(), audio, score })
 }
 
+fn silence(audio: &Audio) -> Audio {
+    Audio { samples: vec![0.0; audio.samples.len()], ..audio.clone() }
+}
+
 /// The plugin's promise: output equals input bit for bit, MIDI included.
-fn check(music: &Music, outcome: &Outcome) -> Result<()> {
+fn check(music: &Music, expected: &Audio, outcome: &Outcome) -> Result<()> {
     let bits = |audio: &Audio| audio.samples.iter().map(|sample| sample.to_bits()).collect::<Vec<_>>();
-    let (played, heard) = (bits(&music.audio), bits(&outcome.audio));
+    let (played, heard) = (bits(expected), bits(&outcome.audio));
     if let Some(index) = played.iter().zip(&heard).position(|(played, heard)| played != heard) {
         let (frame, channel) = (index / music.audio.channels, index % music.audio.channels);
         bail!("output differs from input in frame {frame}, channel {channel}: {:#010x}, not {:#010x}", heard[index], played[index]);
