@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::spectral::{self, Shape};
 use super::stft::{Framer, Spectrum};
-use super::wide::{self, Work};
+use super::wide::{self, Doubles, Work};
 use super::{Error, MAX_SAMPLE, Plan, chroma, waveform};
 
 /// The features of one frame that follow from its own samples alone.
@@ -111,35 +111,35 @@ impl Bench {
 
     /// Measures a frame; `inside` are those of its samples that are of the take.
     fn measure(&mut self, index: u64, samples: &[f32], inside: Range<usize>) -> &Frame {
-        self.spectrum.transform(samples);
         self.frame.index = index;
-        wide::run(Measuring { bench: self, inside: &samples[inside] });
+        wide::run(Measuring { bench: self, samples, inside });
         &self.frame
     }
 }
 
-/// What follows a frame's transform.
+/// A frame to measure.
 struct Measuring<'a> {
     bench: &'a mut Bench,
-    inside: &'a [f32],
+    samples: &'a [f32],
+    inside: Range<usize>,
 }
 
 impl Work for Measuring<'_> {
     #[inline(always)]
-    fn run(self) {
+    fn run<D: Doubles>(self) {
         let Bench { plan, spectrum, frame, loudest } = self.bench;
-        let length = plan.settings().n_fft;
-        spectrum.measure();
-        plan.mel.apply(&spectrum.powers, &mut frame.mel);
+        spectrum.measure::<D>(self.samples);
+        plan.mel.apply(spectrum.padded_powers(), &mut frame.mel);
         *loudest = frame.mel.iter().fold(*loudest, |loudest, &power| loudest.max(power));
-        plan.chroma.apply(&spectrum.powers, &mut frame.chroma);
+        plan.chroma.apply(spectrum.padded_powers(), &mut frame.chroma);
         chroma::normalize(&mut frame.chroma);
-        let shape = Shape::of(&spectrum.magnitudes, &plan.frequencies);
+        let shape = Shape::of(spectrum.magnitudes(), &plan.frequencies);
         frame.centroid = shape.centroid;
         frame.bandwidth = shape.bandwidth;
         frame.rolloff = shape.rolloff;
-        frame.flatness = spectral::flatness(&spectrum.powers);
-        frame.zero_crossing_rate = waveform::zero_crossings(self.inside) as f32 / length as f32;
-        frame.rms = waveform::rms(self.inside, length);
+        frame.flatness = spectral::flatness(spectrum.powers());
+        let (inside, length) = (&self.samples[self.inside], plan.settings().n_fft);
+        frame.zero_crossing_rate = waveform::zero_crossings(inside) as f32 / length as f32;
+        frame.rms = waveform::rms(inside, length);
     }
 }

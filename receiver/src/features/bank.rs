@@ -5,6 +5,9 @@ use super::lanes;
 /// Runs shorter than this are added up in fewer lanes.
 const FEW: usize = 48;
 
+/// Zeros that must follow the bins of a spectrum.
+pub(super) const REACH: usize = 16;
+
 /// Weights for each of `filters` outputs over all bins, most of them zero.
 pub(super) struct Bank {
     filters: usize,

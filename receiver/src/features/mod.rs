@@ -13,6 +13,7 @@ mod bank;
 mod cepstrum;
 mod chroma;
 mod extractor;
+mod fft;
 mod lanes;
 mod live;
 mod mel;

@@ -3,11 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use realfft::{RealFftPlanner, RealToComplex};
-
 use super::Error;
 use super::bank::Bank;
-use super::{cepstrum, chroma, mel, stft};
+use super::stft::Transform;
+use super::{cepstrum, chroma, mel};
 
 /// Sizes and counts. [`Settings::new`] has the defaults.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,9 +70,8 @@ fn ensure(fits: bool, name: &'static str, value: f64, allowed: &'static str) -> 
 /// takes and threads.
 pub struct Plan {
     settings: Settings,
-    /// One weight per sample of a frame.
-    pub(super) window: Vec<f64>,
-    pub(super) transform: Arc<dyn RealToComplex<f64>>,
+    /// Window and Fourier transform.
+    pub(super) transform: Transform,
     /// Hertz of each bin.
     pub(super) frequencies: Vec<f32>,
     pub(super) mel: Bank,
@@ -92,8 +90,7 @@ impl Plan {
         let frequencies: Vec<f64> =
             (0..settings.bins()).map(|bin| bin as f64 * settings.sample_rate / settings.n_fft as f64).collect();
         Ok(Arc::new(Self {
-            window: stft::hann(settings.n_fft),
-            transform: RealFftPlanner::new().plan_fft_forward(settings.n_fft),
+            transform: Transform::new(settings.n_fft),
             mel: mel::bank(&frequencies, settings.sample_rate / 2.0, settings.n_mels),
             chroma: chroma::bank(&frequencies, settings.sample_rate, settings.chroma_n),
             cosines: cepstrum::cosines(settings.n_mels, settings.mfcc_n),

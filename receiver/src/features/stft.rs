@@ -10,8 +10,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use realfft::num_complex::Complex;
+use realfft::{RealFftPlanner, RealToComplex};
 
-use super::Plan;
+use super::fft::{self, Fft};
+use super::wide::Doubles;
+use super::{Plan, bank};
 
 /// The periodic Hann window of `length` samples (`scipy.signal.get_window("hann", length, fftbins=True)`).
 pub(super) fn hann(length: usize) -> Vec<f64> {
@@ -87,46 +90,102 @@ impl Framer {
     }
 }
 
+/// The way from a frame to its power spectrum.
+pub(super) enum Transform {
+    /// The fast one.
+    PowerOfTwo(Fft),
+    /// For all other lengths.
+    Any {
+        /// One weight per sample.
+        window: Vec<f64>,
+        transform: Arc<dyn RealToComplex<f64>>,
+    },
+}
+
+impl Transform {
+    /// For frames of `length` samples, an even number.
+    pub(super) fn new(length: usize) -> Self {
+        let window = hann(length);
+        match Fft::new(&window) {
+            Some(fft) => Self::PowerOfTwo(fft),
+            None => Self::Any { window, transform: RealFftPlanner::new().plan_fft_forward(length) },
+        }
+    }
+
+    fn room(&self) -> Room {
+        match self {
+            Self::PowerOfTwo(fft) => Room::PowerOfTwo(fft.room()),
+            Self::Any { transform, .. } => Room::Any {
+                windowed: transform.make_input_vec(),
+                complex: transform.make_output_vec(),
+                scratch: transform.make_scratch_vec(),
+            },
+        }
+    }
+}
+
+/// Where a frame is transformed.
+enum Room {
+    PowerOfTwo(fft::Room),
+    Any { windowed: Vec<f64>, complex: Vec<Complex<f64>>, scratch: Vec<Complex<f64>> },
+}
+
 /// The spectrum of one frame after another.
 pub(super) struct Spectrum {
     plan: Arc<Plan>,
-    windowed: Vec<f64>,
-    complex: Vec<Complex<f64>>,
-    scratch: Vec<Complex<f64>>,
-    /// The square of the magnitude of each bin.
-    pub(super) powers: Vec<f32>,
-    pub(super) magnitudes: Vec<f32>,
+    room: Room,
+    /// The square of the magnitude of each bin, and zeros for [`Bank`](super::bank::Bank)s to reach into.
+    powers: Vec<f32>,
+    magnitudes: Vec<f32>,
 }
 
 impl Spectrum {
     pub(super) fn new(plan: Arc<Plan>) -> Self {
         let bins = plan.settings().bins();
         Self {
-            windowed: plan.transform.make_input_vec(),
-            complex: plan.transform.make_output_vec(),
-            scratch: plan.transform.make_scratch_vec(),
-            powers: vec![0.0; bins],
+            room: plan.transform.room(),
+            powers: vec![0.0; bins + bank::REACH],
             magnitudes: vec![0.0; bins],
             plan,
         }
     }
 
-    /// Transforms a frame of `n_fft` samples; [`measure`](Self::measure) comes next.
-    pub(super) fn transform(&mut self, frame: &[f32]) {
-        for ((windowed, sample), weight) in self.windowed.iter_mut().zip(frame).zip(&self.plan.window) {
-            *windowed = f64::from(*sample) * weight;
-        }
-        self.plan
-            .transform
-            .process_with_scratch(&mut self.windowed, &mut self.complex, &mut self.scratch)
-            .expect("the buffers were made by the transform");
+    /// The square of the magnitude of each bin of the frame that was measured last.
+    #[inline(always)]
+    pub(super) fn powers(&self) -> &[f32] {
+        &self.powers[..self.magnitudes.len()]
     }
 
-    /// Fills in powers and magnitudes of the frame that was transformed.
+    /// The same, followed by as many zeros as banks ask for.
     #[inline(always)]
-    pub(super) fn measure(&mut self) {
-        for ((power, magnitude), bin) in self.powers.iter_mut().zip(&mut self.magnitudes).zip(&self.complex) {
-            *power = bin.norm_sqr() as f32;
+    pub(super) fn padded_powers(&self) -> &[f32] {
+        &self.powers
+    }
+
+    /// The magnitude of each bin of the frame that was measured last.
+    #[inline(always)]
+    pub(super) fn magnitudes(&self) -> &[f32] {
+        &self.magnitudes
+    }
+
+    /// Transforms a frame of `n_fft` samples.
+    #[inline(always)]
+    pub(super) fn measure<D: Doubles>(&mut self, frame: &[f32]) {
+        let powers = &mut self.powers[..self.magnitudes.len()];
+        match (&self.plan.transform, &mut self.room) {
+            (Transform::PowerOfTwo(fft), Room::PowerOfTwo(room)) => fft.powers::<D>(frame, room, powers),
+            (Transform::Any { window, transform }, Room::Any { windowed, complex, scratch }) => {
+                for ((windowed, sample), weight) in windowed.iter_mut().zip(frame).zip(window) {
+                    *windowed = f64::from(*sample) * weight;
+                }
+                transform.process_with_scratch(windowed, complex, scratch).expect("the buffers were made by the transform");
+                for (power, bin) in powers.iter_mut().zip(complex) {
+                    *power = bin.norm_sqr() as f32;
+                }
+            }
+            _ => unreachable!("the room was made by the transform"),
+        }
+        for (magnitude, power) in self.magnitudes.iter_mut().zip(powers) {
             *magnitude = power.sqrt();
         }
     }
@@ -136,6 +195,7 @@ impl Spectrum {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::wide::Plain;
     use super::*;
 
     /// All frames of `samples`, by the definition.
@@ -178,11 +238,10 @@ mod tests {
         let mut spectrum = Spectrum::new(plan);
         let turn = std::f32::consts::TAU * 100.0 / 2048.0;
         let frame: Vec<f32> = (0..2048).map(|n| (n as f32 * turn).sin()).collect();
-        spectrum.transform(&frame);
-        spectrum.measure();
+        spectrum.measure::<Plain>(&frame);
         // A Hann window of N samples gives a sine of amplitude 1 the magnitude N/4, and half of that on either side.
         for (bin, magnitude) in [(98, 0.0), (99, 256.0), (100, 512.0), (101, 256.0), (102, 0.0)] {
-            assert!((spectrum.magnitudes[bin] - magnitude).abs() < 0.05, "bin {bin}: {}", spectrum.magnitudes[bin]);
+            assert!((spectrum.magnitudes()[bin] - magnitude).abs() < 0.05, "bin {bin}: {}", spectrum.magnitudes()[bin]);
         }
     }
 }
