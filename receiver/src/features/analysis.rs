@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::spectral::{self, Shape};
 use super::stft::{Framer, Spectrum};
 use super::wide::{self, Doubles, Work};
-use super::{Error, MAX_SAMPLE, Plan, chroma, waveform};
+use super::{Error, MAX_SAMPLE, Plan, chroma, lanes, waveform};
 
 /// The features of one frame that follow from its own samples alone.
 #[derive(Clone, Debug, PartialEq)]
@@ -125,12 +125,14 @@ struct Measuring<'a> {
 }
 
 impl Work for Measuring<'_> {
+    type Gives = ();
+
     #[inline(always)]
     fn run<D: Doubles>(self) {
         let Bench { plan, spectrum, frame, loudest } = self.bench;
         spectrum.measure::<D>(self.samples);
         plan.mel.apply(spectrum.padded_powers(), &mut frame.mel);
-        *loudest = frame.mel.iter().fold(*loudest, |loudest, &power| loudest.max(power));
+        *loudest = lanes::largest(&frame.mel).max(*loudest);
         plan.chroma.apply(spectrum.padded_powers(), &mut frame.chroma);
         chroma::normalize(&mut frame.chroma);
         let shape = Shape::of(spectrum.magnitudes(), &plan.frequencies);

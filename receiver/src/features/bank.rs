@@ -5,8 +5,8 @@ use super::lanes;
 /// Runs shorter than this are added up in fewer lanes.
 const FEW: usize = 48;
 
-/// Zeros that must follow the bins of a spectrum.
-pub(super) const REACH: usize = 16;
+/// Zeros that must follow the bins of a spectrum: runs are filled up with weights of zero to whole lanes.
+pub(super) const REACH: usize = lanes::LANES - 1;
 
 /// Weights for each of `filters` outputs over all bins, most of them zero.
 pub(super) struct Bank {
@@ -32,8 +32,11 @@ impl Bank {
             for run in row.split_inclusive(|&weight| weight <= negligible) {
                 let kept = run.strip_suffix(&[run[run.len() - 1]]).filter(|_| run[run.len() - 1] <= negligible).unwrap_or(run);
                 if !kept.is_empty() {
-                    bank.runs.push(Run { filter, bin, count: kept.len() });
+                    let whole = if kept.len() < FEW { lanes::FEW_LANES } else { lanes::LANES };
+                    let count = kept.len().next_multiple_of(whole);
+                    bank.runs.push(Run { filter, bin, count });
                     bank.weights.extend_from_slice(kept);
+                    bank.weights.resize(bank.weights.len() + count - kept.len(), 0.0);
                 }
                 bin += run.len();
             }
@@ -46,7 +49,7 @@ impl Bank {
         self.filters
     }
 
-    /// Each filter's weighted sum of the spectrum. `out` has one value per filter.
+    /// Each filter's weighted sum of the spectrum, which is followed by [`REACH`] zeros. `out` has one value per filter.
     #[inline(always)]
     pub(super) fn apply(&self, spectrum: &[f32], out: &mut [f32]) {
         out.fill(0.0);
@@ -74,7 +77,7 @@ mod tests {
         ) {
             let bank = Bank::new(&matrix, 37, 0.0);
             let mut out = vec![f32::NAN; bank.filters()];
-            bank.apply(&spectrum, &mut out);
+            bank.apply(&[&spectrum[..], &[0.0; REACH]].concat(), &mut out);
             for (row, fast) in matrix.chunks(37).zip(out) {
                 let slow: f32 = row.iter().zip(&spectrum).map(|(weight, power)| weight * power).sum();
                 prop_assert!((fast - slow).abs() < 1e-4);

@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::wide::{self, Doubles, Work};
 use super::{Plan, lanes};
 
 /// Powers below this count as this: -100 dB.
@@ -38,6 +39,8 @@ pub struct Cepstrum {
     /// The spectrum in decibels, with no floor yet: this frame's and the one before.
     decibels: Vec<f32>,
     before: Vec<f32>,
+    /// This frame's, held above the floor.
+    held: Vec<f32>,
     frames: u64,
     /// Rises of the last frames: librosa gives them `n_fft / (2 * hop_length)` frames later, when they are half over.
     rises: VecDeque<f32>,
@@ -56,6 +59,7 @@ impl Cepstrum {
             loudest,
             decibels: vec![0.0; settings.n_mels],
             before: vec![0.0; settings.n_mels],
+            held: vec![0.0; settings.n_mels],
             frames: 0,
             rises: vec![0.0; settings.n_fft / (2 * settings.hop_length)].into(),
             plan,
@@ -70,21 +74,41 @@ impl Cepstrum {
     pub fn push(&mut self, mel: &[f32], mfcc: &mut [f32]) -> f32 {
         let settings = self.plan.settings();
         assert_eq!((mel.len(), mfcc.len()), (settings.n_mels, settings.mfcc_n), "one value per band and coefficient");
-        std::mem::swap(&mut self.decibels, &mut self.before);
-        for (decibels, &power) in self.decibels.iter_mut().zip(mel) {
-            *decibels = lanes::decibels(power.max(MIN_POWER));
+        wide::run(Pushing { cepstrum: self, mel, mfcc })
+    }
+}
+
+/// A frame to take.
+struct Pushing<'a> {
+    cepstrum: &'a mut Cepstrum,
+    mel: &'a [f32],
+    mfcc: &'a mut [f32],
+}
+
+impl Work for Pushing<'_> {
+    type Gives = f32;
+
+    #[inline(always)]
+    fn run<D: Doubles>(self) -> f32 {
+        let Cepstrum { plan, floor, loudest, decibels, held, before, frames, rises } = self.cepstrum;
+        std::mem::swap(decibels, before);
+        lanes::decibels(self.mel, MIN_POWER, decibels);
+        if *floor == Floor::SoFar {
+            *loudest = lanes::largest(self.mel).max(*loudest);
         }
-        if self.floor == Floor::SoFar {
-            self.loudest = mel.iter().fold(self.loudest, |loudest, &power| loudest.max(power));
+        let mut top = [0.0];
+        lanes::decibels(&[*loudest], MIN_POWER, &mut top);
+        let lowest = top[0] - RANGE;
+        let rise = if *frames == 0 { 0.0 } else { lanes::rise(decibels, before, lowest) / self.mel.len() as f32 };
+        *frames += 1;
+        for (held, decibels) in held.iter_mut().zip(&*decibels) {
+            *held = decibels.max(lowest);
         }
-        let floor = lanes::decibels(self.loudest.max(MIN_POWER)) - RANGE;
-        let rise = if self.frames == 0 { 0.0 } else { lanes::rise(&self.decibels, &self.before, floor) / mel.len() as f32 };
-        self.frames += 1;
-        for (coefficient, cosines) in mfcc.iter_mut().zip(self.plan.cosines.chunks_exact(mel.len())) {
-            *coefficient = lanes::dot_above(&self.decibels, cosines, floor);
+        for (coefficient, cosines) in self.mfcc.iter_mut().zip(plan.cosines.chunks_exact(held.len())) {
+            *coefficient = lanes::dot(held, cosines);
         }
-        self.rises.push_back(rise);
-        self.rises.pop_front().unwrap_or_default()
+        rises.push_back(rise);
+        rises.pop_front().unwrap_or_default()
     }
 }
 

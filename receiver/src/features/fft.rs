@@ -100,7 +100,11 @@ impl Fft {
             std::mem::swap(&mut from, &mut to);
             stride *= 4;
         }
-        if self.halves { last_pass_of_two::<D>(from, to) } else { last_pass_of_four::<D>(from, to) }
+        if self.halves {
+            last_pass_of_two::<D>(from, to)
+        } else {
+            last_pass_of_four::<D>(from, to)
+        }
         self.take_apart::<D>(to, powers);
     }
 

@@ -2,10 +2,10 @@
 //! rounding error of a long sum small: each adds up a sixteenth of the values.
 
 /// Values that are added side by side. Two AVX registers or four SSE registers: enough to hide an addition's latency.
-const LANES: usize = 16;
+pub(super) const LANES: usize = 16;
 
 /// The same for slices of a few values, where adding up the lanes at the end would cost the most.
-const FEW_LANES: usize = 4;
+pub(super) const FEW_LANES: usize = 4;
 
 /// The sum of `term(a, b)` over two slices of the same length. `N` is a power of two.
 #[inline(always)]
@@ -50,6 +50,19 @@ pub(super) fn sum_above(values: &[f32], floor: f32) -> f32 {
     sum_of(values, values, |value, _| value.max(floor))
 }
 
+/// The largest of the values, or 0.
+#[inline(always)]
+pub(super) fn largest(values: &[f32]) -> f32 {
+    let mut lanes = [0.0_f32; LANES];
+    let (heads, rest) = values.as_chunks::<LANES>();
+    for values in heads {
+        for lane in 0..LANES {
+            lanes[lane] = lanes[lane].max(values[lane]);
+        }
+    }
+    lanes.iter().chain(rest).fold(0.0, |largest, &value| largest.max(value))
+}
+
 /// The sum of the squares.
 #[inline(always)]
 pub(super) fn sum_of_squares(values: &[f32]) -> f32 {
@@ -68,12 +81,6 @@ pub(super) fn dot_few(a: &[f32], b: &[f32]) -> f32 {
     sum_in::<FEW_LANES>(a, b, |a, b| a * b)
 }
 
-/// The sum of the products, each of `values` held above `floor`.
-#[inline(always)]
-pub(super) fn dot_above(values: &[f32], weights: &[f32], floor: f32) -> f32 {
-    sum_of(values, weights, |value, weight| value.max(floor) * weight)
-}
-
 /// The sum of `weight * (value - centre)^2`.
 #[inline(always)]
 pub(super) fn second_moment(weights: &[f32], values: &[f32], centre: f32) -> f32 {
@@ -86,41 +93,68 @@ pub(super) fn rise(values: &[f32], before: &[f32], floor: f32) -> f32 {
     sum_of(values, before, |value, before| (value.max(floor) - before.max(floor)).max(0.0))
 }
 
-/// A power in decibels; it is a normal positive number.
+/// Powers in decibels, each held above `floor`, which is a normal positive number.
+///
+/// A power is a power of two times *m* between the roots of 1/2 and 2, and *ln m* the series of *2 artanh((m - 1) / (m + 1))*.
 #[inline(always)]
-pub(super) fn decibels(power: f32) -> f32 {
-    10.0 * power.log10()
+pub(super) fn decibels(powers: &[f32], floor: f32, out: &mut [f32]) {
+    const ROOT: u32 = std::f32::consts::FRAC_1_SQRT_2.to_bits();
+    const PER_OCTAVE: f32 = 10.0 * std::f32::consts::LOG10_2;
+    const PER_E: f32 = 10.0 * std::f32::consts::LOG10_E;
+    for (out, power) in out.iter_mut().zip(powers) {
+        let bits = power.max(floor).to_bits();
+        let octaves = bits.wrapping_sub(ROOT) as i32 >> 23;
+        let m = f32::from_bits(bits.wrapping_sub((octaves << 23) as u32));
+        let x = (m - 1.0) / (m + 1.0);
+        let square = x * x;
+        let series = 1.0 + square * (1.0 / 3.0 + square * (1.0 / 5.0 + square * (1.0 / 7.0 + square * (1.0 / 9.0))));
+        *out = octaves as f32 * PER_OCTAVE + 2.0 * PER_E * x * series;
+    }
 }
 
-/// Factors per product: 64 mantissas below 2 stay below 2^64, far from the largest float.
+/// Factors per product: 64 mantissas below 2, and what was left of the products before, stay far below the largest float.
 const FACTORS: usize = 64;
 
 /// The mean of the natural logarithms of the values, each held above `floor`, which is a normal positive number.
 ///
 /// A logarithm per value would cost more than the Fourier transform. The values' exponents are added instead, their
-/// mantissas multiplied, and logarithms taken of a few products.
+/// mantissas multiplied, and one logarithm taken at the end.
 #[inline(always)]
 pub(super) fn mean_ln(values: &[f32], floor: f32) -> f64 {
-    const MANTISSA: u32 = (1 << 23) - 1;
-    const ONE: u32 = 127 << 23;
-    let (mut exponents, mut logarithms) = (0_i64, 0.0_f64);
-    for part in values.chunks(FACTORS * LANES) {
-        let mut products = [1.0_f32; LANES];
-        let mut sums = [0_i32; LANES];
-        let (heads, rest) = part.as_chunks::<LANES>();
-        let mut last = [1.0; LANES];
-        last[..rest.len()].copy_from_slice(rest);
-        for values in heads.iter().chain((!rest.is_empty()).then_some(&last)) {
+    let mut products = [1.0_f32; LANES];
+    let mut exponents = [0_i32; LANES];
+    let (heads, rest) = values.as_chunks::<LANES>();
+    for heads in heads.chunks(FACTORS) {
+        for values in heads {
             for lane in 0..LANES {
-                let bits = values[lane].max(floor).to_bits();
-                sums[lane] += (bits >> 23) as i32 - 127;
-                products[lane] *= f32::from_bits(bits & MANTISSA | ONE);
+                let (exponent, mantissa) = split(values[lane].max(floor));
+                exponents[lane] += exponent;
+                products[lane] *= mantissa;
             }
         }
-        exponents += sums.iter().map(|&sum| i64::from(sum)).sum::<i64>();
-        logarithms += products.iter().map(|&product| f64::from(product).ln()).sum::<f64>();
+        for lane in 0..LANES {
+            let (exponent, mantissa) = split(products[lane]);
+            exponents[lane] += exponent;
+            products[lane] = mantissa;
+        }
     }
-    (exponents as f64 * std::f64::consts::LN_2 + logarithms) / values.len() as f64
+    for (lane, value) in rest.iter().enumerate() {
+        let (exponent, mantissa) = split(value.max(floor));
+        exponents[lane] += exponent;
+        products[lane] *= mantissa;
+    }
+    let exponent = exponents.iter().map(|&exponent| i64::from(exponent)).sum::<i64>();
+    let product = products.iter().map(|&product| f64::from(product)).product::<f64>();
+    (exponent as f64 * std::f64::consts::LN_2 + product.ln()) / values.len() as f64
+}
+
+/// Exponent, and mantissa from 1 to 2, of a normal positive number.
+#[inline(always)]
+fn split(value: f32) -> (i32, f32) {
+    const MANTISSA: u32 = (1 << 23) - 1;
+    const ONE: u32 = 127 << 23;
+    let bits = value.to_bits();
+    ((bits >> 23) as i32 - 127, f32::from_bits(bits & MANTISSA | ONE))
 }
 
 #[cfg(test)]
@@ -142,13 +176,24 @@ mod tests {
             };
             let scale = 1.0 + pairs.len() as f64;
             prop_assert!(near(f64::from(sum(&a)), terms(|a, _| a), scale));
+            prop_assert_eq!(largest(&a), a.iter().copied().fold(0.0, f32::max));
             prop_assert!(near(f64::from(sum_above(&a, 0.5)), terms(|a, _| a.max(0.5)), scale));
             prop_assert!(near(f64::from(sum_of_squares(&a)), terms(|a, _| a * a), scale));
             prop_assert!(near(f64::from(dot(&a, &b)), terms(|a, b| a * b), scale));
             prop_assert!(near(f64::from(dot_few(&a, &b)), terms(|a, b| a * b), scale));
-            prop_assert!(near(f64::from(dot_above(&a, &b, -0.5)), terms(|a, b| a.max(-0.5) * b), scale));
             prop_assert!(near(f64::from(second_moment(&a, &b, 0.25)), terms(|a, b| a * (b - 0.25).powi(2)), scale));
             prop_assert!(near(f64::from(rise(&a, &b, -0.5)), terms(|a, b| (a.max(-0.5) - b.max(-0.5)).max(0.0)), scale));
+        }
+
+        #[test]
+        fn decibels_are_ten_logarithms(exponents in prop::collection::vec(-30.0_f32..30.0, 1..40)) {
+            let powers: Vec<f32> = exponents.iter().map(|exponent| 10_f32.powf(*exponent)).collect();
+            let mut fast = vec![f32::NAN; powers.len()];
+            decibels(&powers, 1e-10, &mut fast);
+            for (&power, fast) in powers.iter().zip(fast) {
+                let slow = 10.0 * f64::from(power.max(1e-10)).log10();
+                prop_assert!(near(f64::from(fast), slow, 1.0 + slow.abs()), "{power}: {fast} instead of {slow}");
+            }
         }
 
         #[test]

@@ -56,7 +56,7 @@ mod tests {
         let frequencies: Vec<f64> = (0..=1024).map(|bin| f64::from(bin) * 48_000.0 / 2048.0).collect();
         let bank = bank(&frequencies, 24_000.0, 40);
         let mut areas = vec![0.0; 40];
-        bank.apply(&vec![1.0; frequencies.len()], &mut areas);
+        bank.apply(&vec![1.0; frequencies.len() + super::super::bank::REACH], &mut areas);
         for area in &areas[10..] {
             assert!((area * 48_000.0 / 2048.0 - 1.0).abs() < 0.02, "{area}");
         }

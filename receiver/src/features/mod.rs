@@ -1,9 +1,10 @@
 //! What a model learns from besides the samples: spectral, tonal and rhythmic features of a take, frame by frame.
 //!
 //! The data's way: an [`Analysis`] takes samples in chunks of any size, makes one short-time Fourier transform of them
-//! (`stft`) and gives one [`Frame`] per hop: mel spectrum (`mel`), chroma (`chroma`), the shape of the spectrum (`spectral`)
-//! and what is counted in the samples themselves (`waveform`). A [`Cepstrum`] goes on from the mel spectra: MFCC and onset
-//! strength. [`Extractor`] is both in one, [`extract`] does it all for a take in memory, [`Live`] for one that is being recorded.
+//! (`stft`; `fft` where a frame is a power of two) and gives one [`Frame`] per hop: mel spectrum (`mel`), chroma (`chroma`), the
+//! shape of the spectrum (`spectral`) and what is counted in the samples themselves (`waveform`). A [`Cepstrum`] goes on from the
+//! mel spectra: MFCC and onset strength. [`Extractor`] is both in one, [`extract`] does it all for a take in memory, [`Live`] for
+//! one that is being recorded.
 //!
 //! Every definition is that of librosa 0.11 with its defaults; `spec/dataset.md` has the formulas, the rules at the edges,
 //! and how close the values are.

@@ -142,12 +142,7 @@ pub(super) struct Spectrum {
 impl Spectrum {
     pub(super) fn new(plan: Arc<Plan>) -> Self {
         let bins = plan.settings().bins();
-        Self {
-            room: plan.transform.room(),
-            powers: vec![0.0; bins + bank::REACH],
-            magnitudes: vec![0.0; bins],
-            plan,
-        }
+        Self { room: plan.transform.room(), powers: vec![0.0; bins + bank::REACH], magnitudes: vec![0.0; bins], plan }
     }
 
     /// The square of the magnitude of each bin of the frame that was measured last.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Analysis, Cepstrum, Error, Floor, Frame, Plan};
+use super::{Analysis, Cepstrum, Error, Floor, Frame, Plan, Settings};
 
 /// The features of a take, a column each. Those with several values per frame hold them row by row: value `n` of frame `t`
 /// is at `t * count + n`. Units are those of [`Frame`] and [`Row`](super::Row).
@@ -33,6 +33,24 @@ pub struct Features {
 }
 
 impl Features {
+    /// Room for so many frames.
+    fn with_capacity(settings: &Settings, frames: usize) -> Self {
+        let several = |count: usize| Vec::with_capacity(count * frames);
+        Self {
+            frames: 0,
+            mel: several(settings.n_mels),
+            mfcc: Vec::new(),
+            chroma: several(settings.chroma_n),
+            centroid: several(1),
+            bandwidth: several(1),
+            rolloff: several(1),
+            flatness: several(1),
+            zero_crossing_rate: several(1),
+            rms: several(1),
+            onset: several(1),
+        }
+    }
+
     fn push(&mut self, frame: &Frame) {
         self.frames += 1;
         self.mel.extend_from_slice(&frame.mel);
@@ -55,14 +73,14 @@ impl Features {
 /// [`Error::Sample`] names the first sample that features cannot be made of.
 pub fn extract(plan: &Arc<Plan>, samples: &[f32]) -> Result<Features, Error> {
     let settings = plan.settings();
-    let mut features = Features::default();
+    let mut features = Features::with_capacity(settings, settings.frames(samples.len() as u64) as usize);
     let mut analysis = Analysis::new(plan.clone());
     analysis.push(samples, |frame| features.push(frame))?;
     let summary = analysis.finish(|frame| features.push(frame));
     let mut cepstrum = Cepstrum::new(plan.clone(), Floor::Take { loudest: summary.loudest });
     features.mfcc = vec![0.0; features.frames * settings.mfcc_n];
     let rows = features.mel.chunks_exact(settings.n_mels).zip(features.mfcc.chunks_exact_mut(settings.mfcc_n));
-    features.onset = rows.map(|(mel, mfcc)| cepstrum.push(mel, mfcc)).collect();
+    features.onset.extend(rows.map(|(mel, mfcc)| cepstrum.push(mel, mfcc)));
     Ok(features)
 }
 
@@ -70,7 +88,7 @@ pub fn extract(plan: &Arc<Plan>, samples: &[f32]) -> Result<Features, Error> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::{Extractor, MAX_SAMPLE, Row, Settings};
+    use super::super::{Extractor, MAX_SAMPLE, Row};
     use super::*;
 
     fn plan(n_fft: usize, hop_length: usize) -> Arc<Plan> {

@@ -5,18 +5,21 @@
 /// Something to run with the widest vectors. Everything that [`run`](Self::run) calls should be `#[inline(always)]`, as it
 /// should be itself: only what is compiled into the caller gets the wide vectors.
 pub(super) trait Work {
+    /// What it gives.
+    type Gives;
+
     /// Does it, with `D` where the compiler would not find vectors by itself.
-    fn run<D: Doubles>(self);
+    fn run<D: Doubles>(self) -> Self::Gives;
 }
 
 /// Runs `work`.
-pub(super) fn run(work: impl Work) {
+pub(super) fn run<W: Work>(work: W) -> W::Gives {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") {
         // SAFETY: the processor has AVX2; it was just asked.
         return unsafe { avx2::run(work) };
     }
-    work.run::<Plain>();
+    work.run::<Plain>()
 }
 
 /// Four doubles side by side.
@@ -114,8 +117,8 @@ mod avx2 {
     use super::{Doubles, Work};
 
     #[target_feature(enable = "avx2")]
-    pub(super) fn run(work: impl Work) {
-        work.run::<Register>();
+    pub(super) fn run<W: Work>(work: W) -> W::Gives {
+        work.run::<Register>()
     }
 
     /// An AVX register. It is named in [`run`] alone, so none exists where the processor was not found to have AVX2.
@@ -216,6 +219,8 @@ mod tests {
     struct Operations<'a>(&'a mut Vec<u64>);
 
     impl Work for Operations<'_> {
+        type Gives = ();
+
         #[inline(always)]
         fn run<D: Doubles>(self) {
             let third = 1.0 / 3.0;
