@@ -3,25 +3,30 @@
 //!
 //!     cargo bench -p send-learn-benches --bench dataset [-- SECONDS]
 //!
-//! Both make all features. Librosa runs in the Python that `SEND_LEARN_PYTHON` names; without it, its row is left out.
+//! Both make all features, of eight kinds: MFCC, chroma, spectral centroid, bandwidth, rolloff and flatness, zero crossings,
+//! RMS; and the mel spectrum and onset strength besides. The Fourier transforms alone, by a general library, are a row for scale.
+//! All rows are measured in turn, again and again, so that what else the machine does meets all alike. Librosa runs in the Python that `SEND_LEARN_PYTHON` names; without it, its row is left out.
 
 use std::hint::black_box;
+use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use std::{fs, thread};
+use std::{fmt, fs, thread};
 
 use anyhow::{Context, Result, bail, ensure};
+use realfft::RealFftPlanner;
 use send_learn::features::{Extractor, Floor, Plan, Row, Settings, extract};
 use send_learn_benches::process::Usage;
+use tempfile::TempDir;
 
 const RATE: u32 = 48_000;
 
-/// Each figure is the best of so many runs: what else the machine does only makes them slower.
-const RUNS: usize = 5;
+/// Each figure is the median of so many runs, beside the slowest and the fastest.
+const RUNS: usize = 9;
 
-/// Times librosa on the samples of a file: one run to compile and load, then the best of the others, in CPU seconds.
+/// Times librosa on the samples of a file, in CPU seconds: once to compile and load, then whenever a line is read.
 const LIBROSA: &str = "
 import sys, time
 sys.path.insert(0, sys.argv[1])
@@ -33,7 +38,9 @@ def run():
     features(y, float(sys.argv[3]), 2048, 512, 128, 13, 12)
     return time.process_time() - begin
 run()
-print(min(run() for _ in range(int(sys.argv[4]))))
+print('ready', flush=True)
+for line in sys.stdin:
+    print(run(), flush=True)
 ";
 
 fn main() -> Result<()> {
@@ -45,47 +52,87 @@ fn main() -> Result<()> {
     };
     let samples = music(seconds);
     let plan = Plan::new(Settings::new(f64::from(RATE)))?;
-    let per_second = |cpu: Duration| f64::from(seconds) / cpu.as_secs_f64();
-    println!("all features of {seconds} s of audio, mono, {RATE} Hz, best of {RUNS} runs\n");
+    println!("on {}:", processor());
+    println!("mel spectrum, MFCC, chroma, centroid, bandwidth, rolloff, flatness, zero crossings, RMS and onset strength");
+    println!("of {seconds} s of audio, mono, {RATE} Hz; the median of {RUNS} runs, and the slowest and fastest\n");
     println!("| what | seconds of audio per second |\n| --- | --- |");
 
-    let one = best(|| {
-        let begin = cpu_time()?;
-        black_box(extract(&plan, &samples)?);
-        Ok(cpu_time()? - begin)
-    })?;
-    println!("| one thread, CPU time | {:.0} |", per_second(one));
-
     let cores = thread::available_parallelism()?.get();
-    let all = best(|| on_all_cores(cores, &plan, &samples))?;
-    println!("| {cores} takes on {cores} cores, wall time | {:.0} |", per_second(all) * cores as f64);
+    let mut librosa = std::env::var_os("SEND_LEARN_PYTHON").map(|python| Librosa::new(Path::new(&python), &samples)).transpose()?;
+    let (mut one, mut all, mut transforms, mut theirs) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..RUNS {
+        one.push(cpu_of(|| Ok(drop(black_box(extract(&plan, &samples)?))))?);
+        all.push(on_all_cores(cores, &plan, &samples)?);
+        transforms.push(cpu_of(|| bare_transforms(&plan, &samples))?);
+        if let Some(librosa) = &mut librosa {
+            theirs.push(librosa.run()?);
+        }
+    }
+    let per_second =
+        |times: &[Duration], work: f64| spread(times.iter().map(|time| work * f64::from(seconds) / time.as_secs_f64()).collect());
+    println!("| one thread, CPU time | {:.0} |", per_second(&one, 1.0));
+    println!("| {cores} takes on {cores} cores, wall time | {:.0} |", per_second(&all, cores as f64));
+    println!("| the Fourier transforms alone, by realfft, CPU time | {:.0} |", per_second(&transforms, 1.0));
 
     let before = Usage::own()?.peak_mb;
-    let long = best_of(1, || three_hours(&plan, &samples))?;
+    let long = cpu_of(|| three_hours(&plan, &samples))?;
     let grown = Usage::own()?.peak_mb - before;
-    println!("| three hours in one pass, CPU time | {:.0}, {grown:.1} MB more memory |", 3.0 * 3600.0 / long.as_secs_f64());
+    println!("| three hours in one pass, once, CPU time | {:.0}, {grown:.1} MB more memory |", 3.0 * 3600.0 / long.as_secs_f64());
 
-    match std::env::var_os("SEND_LEARN_PYTHON") {
-        Some(python) => {
-            let librosa = librosa(Path::new(&python), &samples)?;
-            println!("| librosa, one thread, CPU time | {:.0} |", per_second(librosa));
-            println!("\none thread is {:.1} times as fast as librosa", librosa.as_secs_f64() / one.as_secs_f64());
-        }
-        None => println!("\nlibrosa was left out: SEND_LEARN_PYTHON names no Python that has it"),
+    if librosa.is_some() {
+        println!("| librosa, one thread, CPU time | {:.0} |", per_second(&theirs, 1.0));
+        let times = theirs.iter().zip(&one).map(|(theirs, ours)| theirs.as_secs_f64() / ours.as_secs_f64());
+        println!("\none thread is {:.1} times as fast as librosa", spread(times.collect()));
+    } else {
+        println!("\nlibrosa was left out: SEND_LEARN_PYTHON names no Python that has it");
     }
     Ok(())
 }
 
-fn best(run: impl FnMut() -> Result<Duration>) -> Result<Duration> {
-    best_of(RUNS, run)
+/// What was measured in several runs.
+struct Spread {
+    median: f64,
+    slowest: f64,
+    fastest: f64,
 }
 
-fn best_of(runs: usize, mut run: impl FnMut() -> Result<Duration>) -> Result<Duration> {
-    let mut best = run()?;
-    for _ in 1..runs {
-        best = best.min(run()?);
+fn spread(mut figures: Vec<f64>) -> Spread {
+    figures.sort_by(f64::total_cmp);
+    Spread { median: figures[figures.len() / 2], slowest: figures[0], fastest: figures[figures.len() - 1] }
+}
+
+impl fmt::Display for Spread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = f.precision().unwrap_or(1);
+        write!(f, "{:.digits$} ({:.digits$} to {:.digits$})", self.median, self.slowest, self.fastest)
     }
-    Ok(best)
+}
+
+/// The processor's model, as Linux names it.
+fn processor() -> String {
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let field = |name: &str| info.lines().find(|line| line.starts_with(name)).and_then(|line| line.split_once(": "));
+    let value = |name: &str| field(name).map_or("unknown", |(_, value)| value.trim());
+    format!("{} (family {}, model {})", value("model name"), value("cpu family"), value("model\t"))
+}
+
+fn cpu_of(run: impl FnOnce() -> Result<()>) -> Result<Duration> {
+    let begin = cpu_time()?;
+    run()?;
+    Ok(cpu_time()? - begin)
+}
+
+/// As many transforms as the take has frames, in double precision, with no window and nothing made of them.
+fn bare_transforms(plan: &Plan, samples: &[f32]) -> Result<()> {
+    let transform = RealFftPlanner::<f64>::new().plan_fft_forward(plan.settings().n_fft);
+    let (mut spectrum, mut scratch) = (transform.make_output_vec(), transform.make_scratch_vec());
+    let mut frame = transform.make_input_vec();
+    for _ in 0..plan.settings().frames(samples.len() as u64) {
+        frame.fill(0.5);
+        transform.process_with_scratch(black_box(&mut frame), &mut spectrum, &mut scratch)?;
+        black_box(&spectrum);
+    }
+    Ok(())
 }
 
 /// A take on every core at once, as an export does it.
@@ -99,8 +146,7 @@ fn on_all_cores(cores: usize, plan: &Arc<Plan>, samples: &[f32]) -> Result<Durat
 }
 
 /// A take of three hours, as it streams by: the samples over and over, a second at a time.
-fn three_hours(plan: &Arc<Plan>, samples: &[f32]) -> Result<Duration> {
-    let begin = cpu_time()?;
+fn three_hours(plan: &Arc<Plan>, samples: &[f32]) -> Result<()> {
     let mut extractor = Extractor::new(plan.clone(), Floor::SoFar);
     let mut rows = 0_u64;
     let mut give = |row: Row<'_>| rows += u64::from(black_box(row).onset >= 0.0);
@@ -109,7 +155,7 @@ fn three_hours(plan: &Arc<Plan>, samples: &[f32]) -> Result<Duration> {
     }
     extractor.finish(&mut give);
     ensure!(rows == plan.settings().frames(3 * 3600 * u64::from(RATE)), "{rows} rows");
-    Ok(cpu_time()? - begin)
+    Ok(())
 }
 
 /// The CPU time of this thread so far, from Linux's scheduler.
@@ -119,19 +165,52 @@ fn cpu_time() -> Result<Duration> {
     Ok(Duration::from_nanos(nanos.parse()?))
 }
 
-fn librosa(python: &Path, samples: &[f32]) -> Result<Duration> {
-    let folder = tempfile::tempdir()?;
-    let file = folder.path().join("take.f32");
-    fs::write(&file, samples.iter().flat_map(|sample| sample.to_le_bytes()).collect::<Vec<u8>>())?;
-    let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("../receiver/tests");
-    let output = Command::new(python)
-        .args(["-c", LIBROSA])
-        .args([&reference, &file])
-        .args([RATE.to_string(), RUNS.to_string()])
-        .envs(["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"].map(|name| (name, "1")))
-        .output()?;
-    ensure!(output.status.success(), "librosa: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(Duration::from_secs_f64(String::from_utf8(output.stdout)?.trim().parse()?))
+/// A Python that has librosa and the samples, and waits.
+struct Librosa {
+    python: Child,
+    ask: ChildStdin,
+    answers: Lines<BufReader<ChildStdout>>,
+    _folder: TempDir,
+}
+
+impl Librosa {
+    fn new(python: &Path, samples: &[f32]) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("take.f32");
+        fs::write(&file, samples.iter().flat_map(|sample| sample.to_le_bytes()).collect::<Vec<u8>>())?;
+        let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("../receiver/tests");
+        let mut python = Command::new(python)
+            .args(["-c", LIBROSA])
+            .args([&reference, &file])
+            .arg(RATE.to_string())
+            .envs(["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"].map(|name| (name, "1")))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("SEND_LEARN_PYTHON does not start")?;
+        let ask = python.stdin.take().context("Python has no stdin")?;
+        let answers = BufReader::new(python.stdout.take().context("Python has no stdout")?).lines();
+        let mut librosa = Self { python, ask, answers, _folder: folder };
+        ensure!(librosa.answer()? == "ready", "librosa is not ready");
+        Ok(librosa)
+    }
+
+    fn run(&mut self) -> Result<Duration> {
+        self.ask.write_all(b"\n")?;
+        Ok(Duration::from_secs_f64(self.answer()?.trim().parse()?))
+    }
+
+    fn answer(&mut self) -> Result<String> {
+        Ok(self.answers.next().context("librosa ended; what it said stands above")??)
+    }
+}
+
+impl Drop for Librosa {
+    fn drop(&mut self) {
+        // It waits for a line.
+        let _ = self.python.kill();
+        let _ = self.python.wait();
+    }
 }
 
 /// Chords with some noise, the same each time.
