@@ -170,9 +170,9 @@ impl Source {
         self.parts.iter().map(|part| part.held.clone())
     }
 
-    /// Its parts, in order.
-    pub fn parts(&self) -> &[Recording] {
-        &self.parts
+    /// Its parts, in order, each opened in its turn.
+    pub fn parts(&self) -> impl Iterator<Item = Result<Recording, StoreError>> {
+        self.parts.iter().map(Part::open)
     }
 
     /// The file that holds position `sample`.

@@ -101,9 +101,9 @@ impl Fft {
             stride *= 4;
         }
         if self.halves {
-            last_pass_of_two::<D>(from, to)
+            last_pass_of_two::<D>(from, to);
         } else {
-            last_pass_of_four::<D>(from, to)
+            last_pass_of_four::<D>(from, to);
         }
         self.take_apart::<D>(to, powers);
     }

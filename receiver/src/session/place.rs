@@ -42,7 +42,7 @@ impl Placed {
             machine_id: summary.machine_id.clone(),
             started_unix_nanos: summary.started_unix_nanos,
         };
-        let parts = source.parts().iter().map(|part| part.table());
+        let parts = source.parts().map(|part| part?.table());
         let placement = Placement::of_parts(origin, parts, source.table::<ClockRow>()?)?;
         Ok(Self { folder: folder.to_owned(), source, placement })
     }
