@@ -112,7 +112,7 @@ fn description() -> Description {
 }
 
 fn receiver(secret: u8, now: HostNanos) -> Receiver {
-    Receiver::new(ReceiverConfig { identity: ReceiverId([9; 16]), max_streams: 4, secret: [secret; 32] }, now)
+    Receiver::new(ReceiverConfig { identity: ReceiverId([9; 16]), max_streams: 4, max_streams_per_address: 4, secret: [secret; 32], psk: None }, now)
 }
 
 fn sender_address() -> SocketAddr {
@@ -292,7 +292,7 @@ impl World {
         if let Some(session) = self.session.take() {
             // But for "complete", which would be a lie.
             let reasons = [Refusal::Storage, Refusal::TooManyStreams, Refusal::Closing, Refusal::UnknownSession, Refusal::Other];
-            self.receiver.refuse(session, reasons[usize::from(reason) % reasons.len()]);
+            self.receiver.refuse(self.now, session, reasons[usize::from(reason) % reasons.len()]);
         }
     }
 

@@ -377,7 +377,7 @@ fn a_replay_is_recorded_as_a_take_of_its_own_that_equals_the_original() {
         assert_eq!((&two.summary.name, &two.summary.consent), (&one.summary.name, &one.summary.consent));
         assert_eq!(two.summary.end_reason, "end-of-file");
         // 16-bit samples are stored in 16 bits again.
-        assert_eq!(two.parts()[0].storage().unwrap(), Some(Storage::Fixed16));
+        assert_eq!(two.parts().next().unwrap().unwrap().storage().unwrap(), Some(Storage::Fixed16));
         assert_eq!(run(&["verify"], data.path()).status.code(), Some(0));
     }
 }

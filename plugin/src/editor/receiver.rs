@@ -38,11 +38,6 @@ impl ReceiverField {
         self.test.as_ref().is_some_and(|test| *test.lock() == Tested::Waiting)
     }
 
-    /// Whether an answer is awaited.
-    pub(super) fn waits(&self) -> bool {
-        self.test.as_ref().is_some_and(|test| *test.lock() == Tested::Waiting)
-    }
-
     pub(super) fn show(&mut self, ui: &mut egui::Ui, instance: &Instance) {
         ui.horizontal(|ui| {
             ui.add_sized([60.0, 26.0], egui::Label::new("Receiver"));
