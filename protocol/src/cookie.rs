@@ -13,6 +13,9 @@ use crate::units::{HostNanos, SessionId};
 /// How long a cookie is valid at least; at most twice as long.
 const PERIOD: Duration = Duration::from_secs(10);
 
+/// How long a cookie is valid at most.
+pub const VALID: Duration = Duration::from_secs(20);
+
 /// Makes and checks cookies under a secret of this process.
 #[derive(Clone)]
 pub struct Cookies {

@@ -12,6 +12,7 @@ pub mod receiver;
 pub mod record;
 pub mod replay;
 pub mod retention;
+pub mod secure;
 pub mod sender;
 pub mod tap;
 pub mod tracker;

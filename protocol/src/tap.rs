@@ -2,6 +2,15 @@
 //!
 //! Both sides first send [`GREETING`]. Then the receiver sends frames; the viewer sends nothing more. The receiver keeps a
 //! bounded queue for each viewer and leaves out what a slow one cannot take: the recording never waits for a viewer.
+//!
+//! With a key, both send [`KEYED_GREETING`], a handshake follows, and frames are sealed: see [`door`](Door) for the receiver's side
+//! and [`reader`](FrameReader) for the viewer's.
+
+mod door;
+mod reader;
+
+pub use door::{Admission, Door, FrameSealer, WRONG_KEY};
+pub use reader::FrameReader;
 
 use bytemuck::{Pod, Zeroable};
 
@@ -12,6 +21,9 @@ use crate::units::HostNanos;
 
 /// What each side sends first. The last byte is the version.
 pub const GREETING: [u8; 8] = *b"SLTAP\0\0\x01";
+
+/// What each side sends first when it has a key.
+pub const KEYED_GREETING: [u8; 8] = *b"SLTAP\0\x01\x01";
 
 /// The longest body of a frame.
 pub const MAX_FRAME: usize = 65_536;
@@ -151,6 +163,20 @@ pub enum TapError {
     /// The other side is no receiver, or one of another version.
     #[error("the other side is not a Send Learn receiver of this version")]
     Greeting,
+    /// The receiver encrypts, and the viewer has no key.
+    #[error("the receiver needs its key: \"send-learn key\" shows it there, and \"send-learn key --set\" enters it here")]
+    KeyNeeded,
+    /// The keys of the two sides differ.
+    #[error("the receiver has another key: \"send-learn key\" shows it there, and \"send-learn key --set\" enters it here")]
+    WrongKey,
+    /// The viewer has a key, and the receiver has none.
+    #[error(
+        "the receiver has no key, or was told not to use it, and this machine has one: is this the right receiver? If it is, \"send-learn key --set\" enters the key there"
+    )]
+    NoKey,
+    /// What came was not sealed by the receiver.
+    #[error("what came is not from the receiver: somebody, or a fault, has changed it")]
+    NotAuthentic,
     /// A frame is longer than [`MAX_FRAME`].
     #[error("frame of {len} bytes is over the limit of {MAX_FRAME}")]
     Limit {
@@ -197,54 +223,6 @@ impl Frame {
         }
         let len = (out.len() - start - size_of::<FrameWire>()) as u32;
         out[start..start + 4].copy_from_slice(&len.to_le_bytes());
-    }
-}
-
-/// Cuts the bytes of a connection into frames. Holds at most one frame and one read.
-#[derive(Debug, Default)]
-pub struct FrameReader {
-    buffer: Vec<u8>,
-    start: usize,
-    greeted: bool,
-}
-
-impl FrameReader {
-    /// Appends bytes as they came.
-    pub fn push(&mut self, bytes: &[u8]) {
-        self.buffer.drain(..self.start);
-        self.start = 0;
-        self.buffer.extend_from_slice(bytes);
-    }
-
-    /// The next whole frame; `None` until more bytes come.
-    ///
-    /// # Errors
-    /// [`TapError`]: close the connection.
-    pub fn next_frame(&mut self) -> Result<Option<Frame>, TapError> {
-        loop {
-            let bytes = &self.buffer[self.start..];
-            if !self.greeted {
-                let Some(greeting) = bytes.get(..GREETING.len()) else { return Ok(None) };
-                if greeting != GREETING {
-                    return Err(TapError::Greeting);
-                }
-                self.greeted = true;
-                self.start += GREETING.len();
-                continue;
-            }
-            let Some((wire, rest)) = le::split::<FrameWire>(bytes) else { return Ok(None) };
-            let len = wire.len.value();
-            if len as usize > MAX_FRAME {
-                return Err(TapError::Limit { len });
-            }
-            let Some(body) = rest.get(..len as usize) else { return Ok(None) };
-            let frame = read_frame(wire.kind.value(), wire.key.value(), body)?;
-            self.start += size_of::<FrameWire>() + len as usize;
-            // Kinds of a later version are passed over.
-            if frame.is_some() {
-                return Ok(frame);
-            }
-        }
     }
 }
 

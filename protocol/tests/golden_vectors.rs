@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use send_learn_protocol::fec::{Encoder, Plan, Repair};
 use send_learn_protocol::packet::close::{Close, Gone, GoneReason};
 use send_learn_protocol::packet::feedback::{Feedback, SourceRange};
-use send_learn_protocol::packet::header::{self, FLAG_REPEAT};
-use send_learn_protocol::packet::hello::{Description, Hello, HelloAck, PropertyKey, Refusal};
+use send_learn_protocol::packet::header::{self, FLAG_REPEAT, FLAG_SEALED};
+use send_learn_protocol::packet::hello::{Description, Front, Hello, HelloAck, PropertyKey, Refusal, prologue};
 use send_learn_protocol::packet::probe::{Probe, ProbeReply};
 use send_learn_protocol::packet::{Head, Kind, Shard};
 use send_learn_protocol::quality::Level;
@@ -17,6 +17,9 @@ use send_learn_protocol::record::{
     Automation, Block, ClockEstimate, End, EndReason, Gap, GapReason, Marker, MarkerKind, MidiEvent, MidiKind, Parameter, Property,
     Record, Transport, TransportFlags, preview_of, records,
 };
+use send_learn_protocol::secure::Key;
+use send_learn_protocol::secure::noise::{Initiator, Responder};
+use send_learn_protocol::secure::refusal::{Question, RefusalKey};
 use send_learn_protocol::tap::{self, Arrival, Frame, FrameReader, Health};
 use send_learn_protocol::units::{
     HostId, HostNanos, MachineId, PacketNumber, ReceiverId, SamplePosition, SessionId, SourceNumber, StreamId, TakeId,
@@ -161,6 +164,7 @@ fn every_vector_of_the_folder_is_written_as_it_stands_and_reads_back() {
     sources_and_parity(&mut vectors);
     previews(&mut vectors);
     tap_frames(&mut vectors);
+    sealed(&mut vectors);
     let files: BTreeSet<String> =
         std::fs::read_dir(folder()).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
     assert_eq!(files, vectors.checked, "a file of spec/vectors that no check reads proves nothing");
@@ -322,6 +326,71 @@ fn tap_frames(vectors: &mut Vectors) {
         assert_eq!(reader.next_frame().unwrap(), Some(frame));
     }
     assert_eq!(reader.next_frame().unwrap(), None);
+}
+
+/// A session with a key, its ephemeral keys chosen: see spec/security.md, section 7.
+fn sealed(vectors: &mut Vectors) {
+    let key: Key = "7KQ2-M9TX-4HVC-W0RD-8JNB".parse().unwrap();
+    let psk = key.psk();
+    let (mut payload, mut datagram, mut heard) = (Vec::new(), Vec::new(), Vec::new());
+    let head = |kind, packet| Head { flags: FLAG_SEALED, ..Head::new(kind, SESSION, PacketNumber(packet)) };
+    let hello =
+        Hello { versions: (1, 1), cookie: [0xAB; 16], first: SourceNumber(0), next: SourceNumber(12), description: description() };
+
+    let front = Front { versions: (1, 1), cookie: [0; 16] };
+    front.write_sealed(&[], &mut payload);
+    header::write(&mut datagram, head(Kind::Hello, 0), &payload);
+    let golden = vectors.check("sealed-hello-first", &datagram);
+    assert_eq!(Front::read(header::read(&golden).unwrap().1, true).unwrap().0, front);
+
+    let front = Front { cookie: hello.cookie, ..front };
+    let mut asking = Initiator::new(&psk, &prologue(SESSION, &front), [0x0A; 32]);
+    let (mut text, mut message) = (Vec::new(), Vec::new());
+    hello.write_secret(&mut text);
+    asking.write(&text, &mut message);
+    front.write_sealed(&message, &mut payload);
+    header::write(&mut datagram, head(Kind::Hello, 1), &payload);
+    let golden = vectors.check("sealed-hello", &datagram);
+    let (read_front, body) = Front::read(header::read(&golden).unwrap().1, true).unwrap();
+    let answering = Responder::read(&psk, &prologue(SESSION, &read_front), [0x0B; 32], body, &mut heard).unwrap();
+    assert_eq!(Hello::read_body(read_front, &heard).unwrap(), hello);
+
+    let ack = HelloAck { receiver: ReceiverId([0x55; 16]), durable: SourceNumber(9), version: 1 };
+    ack.write(&mut payload);
+    message.clear();
+    let receivers = answering.answer(&payload, &mut message);
+    header::write(&mut datagram, head(Kind::HelloAck, 0), &message);
+    let golden = vectors.check("sealed-hello-ack", &datagram);
+    heard.clear();
+    let senders = asking.finish(header::read(&golden).unwrap().1, &mut heard).unwrap();
+    assert_eq!(HelloAck::read(&heard).unwrap(), ack);
+
+    let source = bytes_of("source-pcm16");
+    let (source_head, entry) = header::read(&source).unwrap();
+    header::write_sealed(&mut datagram, source_head, entry, &senders.send);
+    let golden = vectors.check("sealed-source", &datagram);
+    let (read_head, _) = header::read(&golden).unwrap();
+    assert_eq!(read_head, Head { flags: source_head.flags | FLAG_SEALED, ..source_head });
+    assert_eq!(header::open(&golden, &read_head, &receivers.receive, &mut heard).unwrap(), entry);
+
+    let feedback = Feedback { received: SourceNumber(3), ..Feedback::default() };
+    feedback.write(&mut payload);
+    header::write_sealed(&mut datagram, Head::new(Kind::Feedback, SESSION, PacketNumber(4)), &payload, &receivers.send);
+    let golden = vectors.check("sealed-feedback", &datagram);
+    let (read_head, _) = header::read(&golden).unwrap();
+    assert_eq!(Feedback::read(header::open(&golden, &read_head, &senders.receive, &mut heard).unwrap()).unwrap(), feedback);
+
+    let refusals = RefusalKey::new(&psk);
+    for (name, packet, question, reason) in [
+        ("sealed-refuse-hello", 0, Question::Hello(hello.cookie), Refusal::Storage),
+        ("sealed-refuse-probe", 9, Question::Probe(PacketNumber(9), [0xCD; 16]), Refusal::UnknownSession),
+    ] {
+        let payload = [&[reason as u8][..], &refusals.code(SESSION, question, reason)].concat();
+        header::write(&mut datagram, Head::new(Kind::Refuse, SESSION, PacketNumber(packet)), &payload);
+        let golden = vectors.check(name, &datagram);
+        let (_, payload) = header::read(&golden).unwrap();
+        assert!(refusals.is_authentic(SESSION, question, Refusal::read(payload).unwrap(), &payload[1..]));
+    }
 }
 
 /// The datagram in which a rebuilt entry was lost. The group's parity says all of its header but the packet number.

@@ -117,7 +117,7 @@ fn a_sender_that_speaks_nonsense_panics_neither_side() {
             pair.sender.handle_datagram(pair.now, &datagram);
             while let Some(event) = pair.receiver.poll_event() {
                 if let ReceiverEvent::Opened { session, .. } = event {
-                    pair.receiver.refuse(session, send_learn_protocol::packet::hello::Refusal::Storage);
+                    pair.receiver.refuse(pair.now, session, send_learn_protocol::packet::hello::Refusal::Storage);
                 }
             }
             let mut out = Vec::new();

@@ -4,10 +4,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::{MAX_PARITIES, MAX_SOURCES, code, entry_of, write_shard};
-use crate::packet::Shard;
+use crate::packet::{MAX_PAYLOAD, Shard};
 
 /// The most groups that are kept at once. At most 16 of them are open with a sender of ours; the rest is room for reordering.
 const MAX_GROUPS: usize = 48;
+
+/// The most shards in them: 512 KiB, which is all that 18 groups of the greatest size hold.
+const MAX_SHARDS: usize = (512 << 10) / MAX_PAYLOAD;
 
 #[derive(Debug, Default)]
 struct Group {
@@ -21,10 +24,12 @@ struct Group {
     done: bool,
 }
 
-/// Rebuilds lost entries. Memory is bounded by 48 groups of at most 24 shards of at most one datagram.
+/// Rebuilds lost entries. Memory is bounded by 48 groups, and 512 KiB of shards in them.
 #[derive(Debug, Default)]
 pub struct Repair {
     groups: BTreeMap<u32, Group>,
+    /// Shards in all of them.
+    held: usize,
     order: VecDeque<u32>,
     rebuilt: VecDeque<Arc<[u8]>>,
     /// Memory for the shards of the next group that is rebuilt.
@@ -41,13 +46,17 @@ impl Repair {
         if group.done {
             return;
         }
-        group.held += u8::from(group.sources[usize::from(shard.index)].replace(entry).is_none());
+        let new = u8::from(group.sources[usize::from(shard.index)].replace(entry).is_none());
+        group.held += new;
         // Without a parity, all that is held are sources.
-        if group.counts.is_none() && group.held == shard.sources {
-            group.finish();
+        let whole = group.counts.is_none() && group.held == shard.sources;
+        self.held += usize::from(new);
+        if whole {
+            self.finish(shard.group);
         } else {
             self.rebuild(shard.group);
         }
+        self.make_room();
     }
 
     /// A parity datagram arrived.
@@ -62,8 +71,11 @@ impl Repair {
             return;
         }
         group.counts = Some((sources, parities));
-        group.held += u8::from(group.parities[usize::from(index - sources)].replace(payload.to_vec()).is_none());
+        let new = u8::from(group.parities[usize::from(index - sources)].replace(payload.to_vec()).is_none());
+        group.held += new;
+        self.held += usize::from(new);
         self.rebuild(shard.group);
+        self.make_room();
     }
 
     /// The next entry that was rebuilt.
@@ -73,14 +85,23 @@ impl Repair {
 
     fn group(&mut self, number: u32) -> &mut Group {
         if !self.groups.contains_key(&number) {
-            if self.order.len() == MAX_GROUPS
-                && let Some(oldest) = self.order.pop_front()
-            {
-                self.groups.remove(&oldest);
+            if self.order.len() == MAX_GROUPS {
+                self.forget_oldest();
             }
             self.order.push_back(number);
         }
         self.groups.entry(number).or_default()
+    }
+
+    fn make_room(&mut self) {
+        while self.held > MAX_SHARDS {
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        let oldest = self.order.pop_front().and_then(|oldest| self.groups.remove(&oldest));
+        self.held -= oldest.map_or(0, |group| usize::from(group.held));
     }
 
     fn rebuild(&mut self, number: u32) {
@@ -90,15 +111,19 @@ impl Repair {
             return;
         }
         group.rebuild(&mut self.spare, &mut self.rebuilt);
-        group.finish();
+        self.finish(number);
+    }
+
+    /// Nothing more is needed of a group.
+    fn finish(&mut self, number: u32) {
+        if let Some(group) = self.groups.get_mut(&number) {
+            self.held -= usize::from(group.held);
+            *group = Group { done: true, ..Group::default() };
+        }
     }
 }
 
 impl Group {
-    fn finish(&mut self) {
-        *self = Self { done: true, ..Self::default() };
-    }
-
     /// Appends the lost sources to `rebuilt`; takes the parities. None when the shards contradict one another, which no sender of
     /// ours brings about.
     fn rebuild(&mut self, spare: &mut Vec<Vec<u8>>, rebuilt: &mut VecDeque<Arc<[u8]>>) {

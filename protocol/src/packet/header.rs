@@ -4,6 +4,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::PacketError;
 use crate::le::{U16, U32, U64};
+use crate::secure::{SealKey, TAG_LEN};
 use crate::units::{PacketNumber, SessionId};
 
 /// The first four bytes of every datagram.
@@ -19,8 +20,12 @@ pub const MAX_DATAGRAM: usize = 1_200;
 /// Bytes of the header.
 pub const HEADER_LEN: usize = size_of::<Header>();
 
-/// The longest payload: a source payload and the two bytes that a parity shard adds to it must both fit.
-pub const MAX_PAYLOAD: usize = MAX_DATAGRAM - HEADER_LEN;
+/// The longest payload: a source payload and the two bytes that a parity shard adds to it must both fit. There is room for a tag:
+/// whoever writes an entry does not know whether it will be sealed.
+pub const MAX_PAYLOAD: usize = MAX_DATAGRAM - HEADER_LEN - TAG_LEN;
+
+/// The longest payload once it is sealed.
+pub const MAX_SEALED: usize = MAX_PAYLOAD + TAG_LEN;
 
 /// What a datagram is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -67,6 +72,8 @@ impl Kind {
 pub const FLAG_REPEAT: u8 = 0x01;
 /// Set on a source datagram that catches up after an outage: it belongs to no group.
 pub const FLAG_BACKFILL: u8 = 0x02;
+/// Set on every datagram whose payload only members of a studio understand (spec/security.md).
+pub const FLAG_SEALED: u8 = 0x80;
 
 /// The header as it stands on the wire. All fields are byte arrays of alignment 1: read in place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
@@ -94,8 +101,31 @@ pub struct Header {
 
 const _: () = assert!(size_of::<Header>() == 40);
 
-/// The checksum covers a datagram from here on in one piece: what stands before is the magic and the checksum itself.
+/// The checksum covers a datagram from here on in one piece: what stands before is the magic and the checksum itself. Of a sealed
+/// datagram, the tag covers the same, and the magic is what it is.
 const CHECKED_FROM: usize = 8;
+
+impl Header {
+    /// Without checksum.
+    fn new(head: Head, payload_len: usize) -> Self {
+        let shard = head.shard.unwrap_or(Shard { group: NO_GROUP, index: 0, sources: 0, parities: 0 });
+        Self {
+            magic: MAGIC,
+            crc: 0.into(),
+            version: VERSION,
+            kind: head.kind as u8,
+            flags: head.flags,
+            shard: shard.index,
+            session: head.session.0.into(),
+            packet: head.packet.0.into(),
+            group: shard.group.into(),
+            sources: shard.sources,
+            parities: shard.parities,
+            payload_len: (payload_len as u16).into(),
+            sent_micros: head.sent_micros.into(),
+        }
+    }
+}
 
 /// The group number of datagrams that belong to no group.
 pub const NO_GROUP: u32 = u32::MAX;
@@ -118,7 +148,7 @@ pub struct Shard {
 pub struct Head {
     /// What the datagram is.
     pub kind: Kind,
-    /// `FLAG_REPEAT`, `FLAG_BACKFILL`, or none.
+    /// `FLAG_REPEAT`, `FLAG_BACKFILL`, `FLAG_SEALED`, or none.
     pub flags: u8,
     /// The session it belongs to.
     pub session: SessionId,
@@ -132,6 +162,11 @@ pub struct Head {
 }
 
 impl Head {
+    /// Whether the payload is encrypted.
+    pub fn is_sealed(&self) -> bool {
+        self.flags & FLAG_SEALED != 0
+    }
+
     /// A header for a datagram outside of any group, without a time.
     pub fn new(kind: Kind, session: SessionId, packet: PacketNumber) -> Self {
         Self { kind, flags: 0, session, packet, shard: None, sent_micros: 0 }
@@ -141,28 +176,46 @@ impl Head {
 /// Writes one datagram into `out`, which is cleared first.
 ///
 /// # Panics
-/// When `payload` is longer than [`MAX_PAYLOAD`]: an error in this crate, never one of a peer.
+/// When `payload` is longer than [`MAX_PAYLOAD`], or [`MAX_SEALED`] where the head says that it is sealed already: an error in this
+/// crate, never one of a peer.
 pub fn write(out: &mut Vec<u8>, head: Head, payload: &[u8]) {
-    assert!(payload.len() <= MAX_PAYLOAD, "payload of {} bytes", payload.len());
-    let shard = head.shard.unwrap_or(Shard { group: NO_GROUP, index: 0, sources: 0, parities: 0 });
-    let header = Header {
-        magic: MAGIC,
-        crc: 0.into(),
-        version: VERSION,
-        kind: head.kind as u8,
-        flags: head.flags,
-        shard: shard.index,
-        session: head.session.0.into(),
-        packet: head.packet.0.into(),
-        group: shard.group.into(),
-        sources: shard.sources,
-        parities: shard.parities,
-        payload_len: (payload.len() as u16).into(),
-        sent_micros: head.sent_micros.into(),
-    };
+    let limit = if head.is_sealed() { MAX_SEALED } else { MAX_PAYLOAD };
+    assert!(payload.len() <= limit, "payload of {} bytes", payload.len());
+    let header = Header::new(head, payload.len());
     out.clear();
     out.extend_from_slice(bytemuck::bytes_of(&header));
     out.extend_from_slice(payload);
+    finish(out);
+}
+
+/// Writes one datagram into `out`, which is cleared first, and seals it. The packet number is used once with this key. Gives the
+/// tag.
+///
+/// # Panics
+/// As [`write`].
+pub fn write_sealed(out: &mut Vec<u8>, head: Head, payload: &[u8], key: &SealKey) -> [u8; TAG_LEN] {
+    assert!(payload.len() <= MAX_PAYLOAD, "payload of {} bytes", payload.len());
+    let header = Header::new(Head { flags: head.flags | FLAG_SEALED, ..head }, payload.len() + TAG_LEN);
+    out.clear();
+    out.extend_from_slice(bytemuck::bytes_of(&header));
+    out.extend_from_slice(payload);
+    let (header, text) = out.split_at_mut(HEADER_LEN);
+    let tag = key.seal(head.packet.0, &header[CHECKED_FROM..], text);
+    out.extend_from_slice(&tag);
+    finish(out);
+    tag
+}
+
+/// Opens a sealed datagram that was [read](read()): `text` holds its payload then. `None` when it is not authentic.
+pub fn open<'a>(datagram: &[u8], head: &Head, key: &SealKey, text: &'a mut Vec<u8>) -> Option<&'a [u8]> {
+    let (header, sealed) = datagram.split_at_checked(HEADER_LEN)?;
+    text.clear();
+    text.extend_from_slice(sealed);
+    key.open(head.packet.0, &header[CHECKED_FROM..], text)
+}
+
+/// Writes the checksum of what is in `out`.
+fn finish(out: &mut [u8]) {
     let crc = U32::from(crc32fast::hash(&out[CHECKED_FROM..]));
     out[MAGIC.len()..CHECKED_FROM].copy_from_slice(bytemuck::bytes_of(&crc));
 }
@@ -170,7 +223,7 @@ pub fn write(out: &mut Vec<u8>, head: Head, payload: &[u8]) {
 /// Reads one datagram in place: the checked header and the payload.
 ///
 /// # Errors
-/// [`PacketError`] says what is wrong with the bytes. Nothing is copied or allocated.
+/// [`PacketError`] says what is wrong with the bytes. Nothing is copied or allocated. A sealed payload is given as it came.
 pub fn read(datagram: &[u8]) -> Result<(Head, &[u8]), PacketError> {
     let (header, payload) = crate::le::split::<Header>(datagram).ok_or(PacketError::Short { len: datagram.len() })?;
     if header.magic != MAGIC {
@@ -179,7 +232,8 @@ pub fn read(datagram: &[u8]) -> Result<(Head, &[u8]), PacketError> {
     if header.version != VERSION {
         return Err(PacketError::Version { theirs: header.version });
     }
-    if payload.len() != usize::from(header.payload_len.value()) || payload.len() > MAX_PAYLOAD {
+    let limit = if header.flags & FLAG_SEALED != 0 { MAX_SEALED } else { MAX_PAYLOAD };
+    if payload.len() != usize::from(header.payload_len.value()) || payload.len() > limit {
         return Err(PacketError::Length { stated: header.payload_len.value(), actual: payload.len() });
     }
     if crc32fast::hash(&datagram[CHECKED_FROM..]) != header.crc.value() {

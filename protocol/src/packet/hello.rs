@@ -1,13 +1,16 @@
 //! The handshake: hello, retry, hello-ack, refuse (spec/wire-format.md, section 3).
 //!
 //! A hello fills a whole datagram, so that no answer to it is longer than it is. The receiver answers a first hello with a
-//! cookie and keeps nothing; only a hello that returns the cookie creates state.
+//! cookie and keeps nothing; only a hello that returns the cookie creates state. With a key, all but the [front](Front) of a hello is
+//! the first message of a [Noise handshake](crate::secure::noise), and the hello-ack is the second.
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{MAX_PAYLOAD, PacketError};
+use super::header::VERSION;
+use super::{MAX_PAYLOAD, MAX_SEALED, PacketError};
 use crate::le::{self, F64, U16, U32, U64};
-use crate::units::{HostId, HostNanos, MachineId, ReceiverId, SourceNumber, StreamId, TakeId};
+use crate::secure::noise;
+use crate::units::{HostId, HostNanos, MachineId, ReceiverId, SessionId, SourceNumber, StreamId, TakeId};
 
 /// A cookie: proof that the sender receives what is sent to its address.
 pub type Cookie = [u8; 16];
@@ -204,57 +207,134 @@ pub struct Hello {
     pub description: Description,
 }
 
+/// The begin of a hello, which is never encrypted: the receiver checks the cookie before it does anything that costs more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Front {
+    /// As in [`Hello`].
+    pub versions: (u8, u8),
+    /// As in [`Hello`].
+    pub cookie: Cookie,
+}
+
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
-struct HelloWire {
+struct FrontWire {
     min_version: u8,
     max_version: u8,
     reserved: [u8; 6],
     cookie: Cookie,
+}
+
+const _: () = assert!(size_of::<FrontWire>() == 24);
+
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+struct RangeWire {
     first: U64,
     next: U64,
 }
 
-const _: () = assert!(size_of::<HelloWire>() == 40);
+const _: () = assert!(size_of::<RangeWire>() == 16);
 
-impl Hello {
-    /// Writes the payload: the message, then zeros up to the longest payload.
-    pub fn write(&self, out: &mut Vec<u8>) {
-        out.clear();
-        out.extend_from_slice(bytemuck::bytes_of(&HelloWire {
-            min_version: self.versions.0,
-            max_version: self.versions.1,
-            reserved: [0; 6],
-            cookie: self.cookie,
-            first: self.first.0.into(),
-            next: self.next.0.into(),
-        }));
-        write_description(out, &self.description, MAX_PAYLOAD - size_of::<HelloWire>());
-        out.resize(MAX_PAYLOAD, 0);
+/// Bytes of a hello behind its front.
+const BODY_LEN: usize = MAX_PAYLOAD - size_of::<FrontWire>();
+
+/// Bytes of a hello behind its front before they are encrypted.
+const SECRET_LEN: usize = MAX_SEALED - size_of::<FrontWire>() - noise::OVERHEAD;
+
+impl Front {
+    /// Reads the begin of a payload; gives the rest. `sealed`: whether the head says that the hello is.
+    ///
+    /// # Errors
+    /// [`PacketError`] when it is not as long as a hello must be.
+    pub fn read(payload: &[u8], sealed: bool) -> Result<(Self, &[u8]), PacketError> {
+        let short = PacketError::Short { len: payload.len() };
+        if payload.len() != if sealed { MAX_SEALED } else { MAX_PAYLOAD } {
+            return Err(short);
+        }
+        let (wire, rest) = le::split::<FrontWire>(payload).ok_or(short)?;
+        Ok((Self { versions: (wire.min_version, wire.max_version), cookie: wire.cookie }, rest))
     }
 
-    /// Reads the payload.
+    /// Writes a sealed hello's payload: the front, then the message, or zeros where there is none yet.
+    pub fn write_sealed(&self, message: &[u8], out: &mut Vec<u8>) {
+        self.write(out);
+        out.extend_from_slice(message);
+        out.resize(MAX_SEALED, 0);
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        out.clear();
+        let (min_version, max_version) = self.versions;
+        out.extend_from_slice(bytemuck::bytes_of(&FrontWire { min_version, max_version, reserved: [0; 6], cookie: self.cookie }));
+    }
+}
+
+impl Hello {
+    /// Writes the payload of a hello that is not sealed: the message, then zeros up to the longest payload.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        Front { versions: self.versions, cookie: self.cookie }.write(out);
+        self.write_body(BODY_LEN, out);
+    }
+
+    /// Writes what is sealed of a hello.
+    pub fn write_secret(&self, out: &mut Vec<u8>) {
+        out.clear();
+        self.write_body(SECRET_LEN, out);
+    }
+
+    fn write_body(&self, len: usize, out: &mut Vec<u8>) {
+        let end = out.len() + len;
+        out.extend_from_slice(bytemuck::bytes_of(&RangeWire { first: self.first.0.into(), next: self.next.0.into() }));
+        write_description(out, &self.description, len - size_of::<RangeWire>());
+        out.resize(end, 0);
+    }
+
+    /// Reads the payload of a hello that is not sealed.
     ///
     /// # Errors
     /// [`PacketError`] when it is not as long as a hello must be, or a field is out of range.
     pub fn read(payload: &[u8]) -> Result<Self, PacketError> {
-        if payload.len() != MAX_PAYLOAD {
-            return Err(PacketError::Short { len: payload.len() });
-        }
-        let (wire, rest) = le::split::<HelloWire>(payload).ok_or(PacketError::Short { len: payload.len() })?;
+        let (front, body) = Front::read(payload, false)?;
+        Self::read_body(front, body)
+    }
+
+    /// Reads what follows the front, decrypted where it was sealed.
+    ///
+    /// # Errors
+    /// [`PacketError`] when bytes are missing, or a field is out of range.
+    pub fn read_body(front: Front, body: &[u8]) -> Result<Self, PacketError> {
+        let (wire, rest) = le::split::<RangeWire>(body).ok_or(PacketError::Short { len: body.len() })?;
         let (first, next) = (wire.first.value(), wire.next.value());
         if first > next {
             return Err(PacketError::Invalid { field: "log range" });
         }
         Ok(Self {
-            versions: (wire.min_version, wire.max_version),
-            cookie: wire.cookie,
+            versions: front.versions,
+            cookie: front.cookie,
             first: SourceNumber(first),
             next: SourceNumber(next),
             description: read_description(rest)?.0,
         })
     }
 }
+
+/// What the two sides of a handshake must agree on: the protocol, its versions, the session, and the cookie, which ties it to the
+/// sender's address, the receiver's process and a few seconds.
+pub fn prologue(session: SessionId, front: &Front) -> [u8; PROLOGUE_LEN] {
+    let mut prologue = [0; PROLOGUE_LEN];
+    let (name, rest) = prologue.split_at_mut(PROTOCOL.len());
+    name.copy_from_slice(PROTOCOL);
+    rest[0] = VERSION;
+    rest[1] = front.versions.0;
+    rest[2] = front.versions.1;
+    rest[3..11].copy_from_slice(&session.0.to_le_bytes());
+    rest[11..].copy_from_slice(&front.cookie);
+    prologue
+}
+
+const PROTOCOL: &[u8; 10] = b"Send Learn";
+const PROLOGUE_LEN: usize = PROTOCOL.len() + 3 + 8 + 16;
 
 /// The receiver accepts a session, and says from where the sender goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -323,13 +403,25 @@ pub enum Refusal {
     /// The receiver knows nothing of the session: it was restarted, or has dropped the session. Ask for a new one.
     #[error("the receiver was restarted")]
     UnknownSession = 6,
+    /// The receiver takes only what is encrypted, and the sender has no key.
+    #[error("the receiver needs its key: \"send-learn key\" shows it there")]
+    KeyNeeded = 7,
+    /// The receiver cannot decrypt what the sender says: their keys differ.
+    #[error("the receiver has another key: \"send-learn key\" shows it there")]
+    WrongKey = 8,
+    /// The sender encrypts, and the receiver has no key.
+    #[error("the receiver has no key: make one there with \"send-learn key\", or enter this one with \"send-learn key --set\"")]
+    NoKey = 9,
+    /// As many streams are open from the sender's address as the receiver allows.
+    #[error("the receiver has as many streams from this machine as it allows: close some")]
+    TooManyFromAddress = 10,
     /// A reason that this version does not know.
     #[error("the receiver declined for a reason that this version does not know: update it")]
     Other = 255,
 }
 
 impl Refusal {
-    /// Writes the payload: one byte.
+    /// Writes the payload: one byte. With a key, the [code](crate::secure::refusal) follows it, or the tag where it is sealed.
     pub fn write(self, out: &mut Vec<u8>) {
         out.clear();
         out.push(self as u8);
@@ -341,7 +433,18 @@ impl Refusal {
     /// [`PacketError::Short`] when it is empty.
     pub fn read(payload: &[u8]) -> Result<Self, PacketError> {
         let code = *payload.first().ok_or(PacketError::Short { len: 0 })?;
-        let known = [Self::Version, Self::TooManyStreams, Self::Storage, Self::Closing, Self::Complete, Self::UnknownSession];
+        let known = [
+            Self::Version,
+            Self::TooManyStreams,
+            Self::Storage,
+            Self::Closing,
+            Self::Complete,
+            Self::UnknownSession,
+            Self::KeyNeeded,
+            Self::WrongKey,
+            Self::NoKey,
+            Self::TooManyFromAddress,
+        ];
         Ok(known.into_iter().find(|reason| *reason as u8 == code).unwrap_or(Self::Other))
     }
 }

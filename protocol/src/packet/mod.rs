@@ -6,7 +6,7 @@ pub mod header;
 pub mod hello;
 pub mod probe;
 
-pub use header::{HEADER_LEN, Head, Kind, MAX_DATAGRAM, MAX_PAYLOAD, Shard};
+pub use header::{HEADER_LEN, Head, Kind, MAX_DATAGRAM, MAX_PAYLOAD, MAX_SEALED, Shard};
 
 /// Why bytes from the network are not a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

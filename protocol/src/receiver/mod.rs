@@ -8,12 +8,16 @@
 //! drain [`poll_transmit`](Receiver::poll_transmit) and [`poll_event`](Receiver::poll_event) until `None`, then wait for the
 //! socket or until [`poll_timeout`](Receiver::poll_timeout). Time is a parameter, nanoseconds of any monotonic clock.
 
+mod caps;
+mod channel;
 mod delay;
+mod handshake;
 mod losses;
+mod past;
 mod session;
 mod stats;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,14 +27,17 @@ use crate::packet::close::{Close, Gone};
 use crate::packet::feedback::SourceRange;
 use crate::packet::header::{self, VERSION};
 use crate::packet::hello::{Description, Hello, HelloAck, Refusal};
-use crate::packet::probe::Probe;
 use crate::packet::{Head, Kind};
 use crate::quality::Level;
+use crate::secure::refusal::RefusalKey;
+use crate::secure::{Psk, Random};
 use crate::tap::Arrival;
 use crate::tracker::Tracker;
 use crate::units::{HostNanos, PacketNumber, ReceiverId, SessionId, SourceNumber};
+use caps::Handshakes;
+use past::{How, Past};
 use session::Session;
-pub use stats::SessionStats;
+pub use stats::{Rejected, Rejection, SessionStats};
 
 /// What a receiver may use, and who it is.
 #[derive(Clone)]
@@ -39,13 +46,18 @@ pub struct ReceiverConfig {
     pub identity: ReceiverId,
     /// The most sessions at once, those that wait for an answer included.
     pub max_streams: usize,
-    /// Random bytes of this process, for cookies.
+    /// The most of them from one address.
+    pub max_streams_per_address: usize,
+    /// Random bytes of this process, for cookies and ephemeral keys.
     pub secret: [u8; 32],
+    /// The studio's secret. With it, only senders that have it are heard; without, only those that have none.
+    pub psk: Option<Psk>,
 }
 
 impl std::fmt::Debug for ReceiverConfig {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "ReceiverConfig {{ identity: {}, max_streams: {} }}", self.identity, self.max_streams)
+        let Self { identity, max_streams, max_streams_per_address, psk, .. } = self;
+        write!(formatter, "ReceiverConfig {{ {identity}, {max_streams} streams, {max_streams_per_address} each, {psk:?} }}")
     }
 }
 
@@ -115,9 +127,6 @@ pub enum ReceiverEvent {
 /// A session whose sender has been silent for this long is dropped.
 pub const SILENCE: Duration = Duration::from_secs(10);
 
-/// Closed sessions are remembered for this long, so that a close whose answer was lost is answered again.
-const CLOSED_MEMORY: Duration = Duration::from_secs(5);
-
 /// The most answers that wait to be sent. Beyond it, answers are dropped: their senders ask again.
 const MAX_ANSWERS: usize = 1_024;
 
@@ -128,11 +137,25 @@ pub struct Receiver {
     cookies: Cookies,
     // Ordered, so that a run of the state machine can be repeated exactly.
     sessions: BTreeMap<SessionId, Session>,
-    closed: HashMap<SessionId, (HostNanos, SourceNumber)>,
+    past: Past,
+    handshakes: Handshakes,
+    security: Option<Security>,
     answers: VecDeque<(SocketAddr, Vec<u8>)>,
     events: VecDeque<ReceiverEvent>,
-    rejected: u64,
+    rejected: Rejected,
     payload: Vec<u8>,
+    /// What the datagram at hand says, decrypted.
+    opened: Vec<u8>,
+}
+
+/// What a receiver with a key needs.
+#[derive(Debug)]
+struct Security {
+    psk: Psk,
+    refusals: RefusalKey,
+    random: Random,
+    /// Ephemeral keys made so far.
+    ephemerals: u64,
 }
 
 impl Receiver {
@@ -140,127 +163,101 @@ impl Receiver {
     pub fn new(config: ReceiverConfig, _now: HostNanos) -> Self {
         Self {
             cookies: Cookies::new(config.secret),
+            security: config.psk.map(|psk| Security {
+                psk,
+                refusals: RefusalKey::new(&psk),
+                random: Random::new(config.secret),
+                ephemerals: 0,
+            }),
             config,
             sessions: BTreeMap::new(),
-            closed: HashMap::new(),
+            past: Past::default(),
+            handshakes: Handshakes::default(),
             answers: VecDeque::new(),
             events: VecDeque::new(),
-            rejected: 0,
+            rejected: Rejected::default(),
             payload: Vec::new(),
+            opened: Vec::new(),
         }
     }
 
     /// A datagram came from `from`.
     pub fn handle_datagram(&mut self, now: HostNanos, from: SocketAddr, datagram: &[u8]) {
-        let Ok((head, payload)) = header::read(datagram) else {
-            self.rejected += 1;
-            return;
+        let (head, payload) = match header::read(datagram) {
+            Ok(read) => read,
+            Err(error) => return self.rejected.count(error.into()),
         };
         let understood = match head.kind {
-            Kind::Hello => self.on_hello(now, from, head.session, payload),
+            Kind::Hello => self.on_hello(now, from, &head, payload),
             Kind::Source | Kind::Preview | Kind::Parity | Kind::Probe | Kind::Gone | Kind::Close => {
-                self.on_session_datagram(now, from, head, payload, datagram.len())
+                self.on_session_datagram(now, from, &head, payload, datagram)
             }
-            Kind::Retry | Kind::HelloAck | Kind::Refuse | Kind::Feedback | Kind::ProbeReply | Kind::CloseAck => None,
+            Kind::Retry | Kind::HelloAck | Kind::Refuse | Kind::Feedback | Kind::ProbeReply | Kind::CloseAck => {
+                Err(Rejection::Malformed)
+            }
         };
-        if understood.is_none() {
-            self.rejected += 1;
+        if let Err(why) = understood {
+            self.rejected.count(why);
         }
     }
 
-    fn on_hello(&mut self, now: HostNanos, from: SocketAddr, id: SessionId, payload: &[u8]) -> Option<()> {
-        let hello = Hello::read(payload).ok()?;
-        if let Some(session) = self.sessions.get(&id) {
-            // The answer was lost, or is still awaited.
-            if session.peer == from && session.accepted {
-                let durable = session.stats.durable;
-                self.answer_accepted(from, id, durable);
-            }
-            return Some(());
-        }
-        if !self.cookies.check(now, from, id, &hello.cookie) {
-            let cookie = self.cookies.make(now, from, id);
-            self.answer(from, Kind::Retry, id, &cookie);
-            return Some(());
-        }
-        if !(hello.versions.0..=hello.versions.1).contains(&VERSION) {
-            self.answer_refused(from, id, Refusal::Version);
-            return Some(());
-        }
-        let replaced = self.sessions.iter().find(|(_, session)| session.take == hello.description.take).map(|(id, _)| *id);
-        if let Some(replaced) = replaced {
-            self.sessions.remove(&replaced);
-        } else if self.sessions.len() >= self.config.max_streams {
-            self.answer_refused(from, id, Refusal::TooManyStreams);
-            return Some(());
-        }
-        self.sessions.insert(id, Session::new(now, from, hello.description.take, (hello.first, hello.next)));
-        self.events.push_back(ReceiverEvent::Opened { session: id, peer: from, description: Box::new(hello.description) });
-        Some(())
-    }
-
-    fn on_session_datagram(&mut self, now: HostNanos, from: SocketAddr, head: Head, payload: &[u8], len: usize) -> Option<()> {
+    fn on_session_datagram(
+        &mut self,
+        now: HostNanos,
+        from: SocketAddr,
+        head: &Head,
+        payload: &[u8],
+        datagram: &[u8],
+    ) -> Result<(), Rejection> {
         let Some(session) = self.sessions.get_mut(&head.session) else {
-            match head.kind {
-                Kind::Close => {
-                    let (_, end) = self.closed.get(&head.session)?;
-                    Close { end: *end }.write(&mut self.payload);
-                    let payload = std::mem::take(&mut self.payload);
-                    self.answer(from, Kind::CloseAck, head.session, &payload);
-                    self.payload = payload;
-                }
-                // Probes are few, and longer than the answer.
-                Kind::Probe => self.answer_refused(from, head.session, Refusal::UnknownSession),
-                _ => {}
-            }
-            return None;
+            return self.on_unknown_session(from, head, payload, datagram);
         };
-        if session.peer != from || !session.accepted {
-            return None;
+        if session.peer != from {
+            return Err(Rejection::OtherAddress);
         }
-        if !session.note_packet(now, &head, len) {
-            return Some(());
+        if !session.accepted {
+            return Err(Rejection::UnknownSession);
         }
-        let id = head.session;
-        match head.kind {
-            Kind::Source => session.on_source(now, &head, payload)?,
-            Kind::Preview => session.on_preview(now, &head, payload)?,
-            Kind::Parity => session.on_parity(now, &head, payload)?,
-            Kind::Probe => session.on_probe(now, Probe::read(payload).ok()?),
-            Kind::Gone => session.on_gone(Gone::read(payload).ok()?),
-            _ => {
-                let close = Close::read(payload).ok()?;
-                if close.end > session.stats.durable {
-                    return None;
+        let text = session.channel.open(head, payload, datagram, &mut self.opened).ok_or(Rejection::NotAuthentic)?;
+        let understood = session.handle(now, head, text, datagram.len());
+        self.events.extend(session.drain(head.session));
+        match understood? {
+            Some(close) => self.on_close(now, head.session, close),
+            None => Ok(()),
+        }
+    }
+
+    /// The sender says that all is durable, and it is.
+    fn on_close(&mut self, now: HostNanos, id: SessionId, close: Close) -> Result<(), Rejection> {
+        let mut session = self.end(now, id, How::Dropped).ok_or(Rejection::UnknownSession)?;
+        self.events.push_back(ReceiverEvent::Closed { session: id });
+        let mut answer = Vec::new();
+        close.write(&mut self.payload);
+        session.channel.write(&mut answer, Kind::CloseAck, id, &self.payload);
+        self.queue(session.peer, answer);
+        if let Some(ended) = self.past.get_mut(id) {
+            ended.how = How::Closed { end: close.end, channel: Box::new(session.channel) };
+        }
+        Ok(())
+    }
+
+    /// A datagram of a session that is over, or was never there.
+    fn on_unknown_session(&mut self, from: SocketAddr, head: &Head, payload: &[u8], datagram: &[u8]) -> Result<(), Rejection> {
+        match (head.kind, self.past.get_mut(head.session)) {
+            (Kind::Close, Some(ended)) if ended.peer == from => {
+                if let How::Closed { end, channel } = &mut ended.how
+                    && channel.open(head, payload, datagram, &mut self.opened).is_some_and(|text| Close::read(text).is_ok())
+                {
+                    let mut answer = Vec::new();
+                    Close { end: *end }.write(&mut self.payload);
+                    channel.write(&mut answer, Kind::CloseAck, head.session, &self.payload);
+                    self.queue(from, answer);
                 }
-                self.closed.insert(id, (now, close.end));
-                self.sessions.remove(&id);
-                self.events.push_back(ReceiverEvent::Closed { session: id });
-                Close { end: close.end }.write(&mut self.payload);
-                let payload = std::mem::take(&mut self.payload);
-                self.answer(from, Kind::CloseAck, id, &payload);
-                self.payload = payload;
-                return Some(());
             }
+            (Kind::Probe, _) => self.on_unknown_probe(from, head, payload),
+            _ => {}
         }
-        self.events.extend(session.drain(id));
-        Some(())
-    }
-
-    /// Takes a session that was [`Opened`](ReceiverEvent::Opened).
-    pub fn accept(&mut self, now: HostNanos, session: SessionId, held: Held) {
-        let Some(open) = self.sessions.get_mut(&session) else { return };
-        open.accept(now, Tracker::new(held.complete, &held.beyond));
-        let (peer, durable) = (open.peer, open.stats.durable);
-        self.events.extend(open.drain(session));
-        self.answer_accepted(peer, session, durable);
-    }
-
-    /// Declines a session that was [`Opened`](ReceiverEvent::Opened), or ends one that runs.
-    pub fn refuse(&mut self, session: SessionId, reason: Refusal) {
-        if let Some(open) = self.sessions.remove(&session) {
-            self.answer_refused(open.peer, session, reason);
-        }
+        Err(Rejection::UnknownSession)
     }
 
     /// All entries of the session below `durable` are on disk, synced.
@@ -277,20 +274,13 @@ impl Receiver {
         }
     }
 
-    /// Ends all sessions and tells the senders why. They keep their data.
-    pub fn close_all(&mut self, _now: HostNanos, reason: Refusal) {
-        for (id, session) in std::mem::take(&mut self.sessions) {
-            self.answer_refused(session.peer, id, reason);
-        }
-    }
-
     /// Time has passed.
     pub fn handle_timeout(&mut self, now: HostNanos) {
-        self.closed.retain(|_, (since, _)| now.since(*since) < CLOSED_MEMORY);
+        self.past.forget(now);
         let silent = |session: &Session| now.since(session.stats.last_heard) >= SILENCE;
         let gone: Vec<SessionId> = self.sessions.iter().filter(|(_, session)| silent(session)).map(|(id, _)| *id).collect();
         for session in gone {
-            self.sessions.remove(&session);
+            self.end(now, session, How::Dropped);
             self.events.push_back(ReceiverEvent::Silent { session });
         }
     }
@@ -329,27 +319,22 @@ impl Receiver {
         self.sessions.get(&session).map(|open| &open.stats)
     }
 
-    /// Datagrams that were not understood or belong to no session.
-    pub fn rejected(&self) -> u64 {
-        self.rejected
+    /// Datagrams that were not taken, by reason.
+    pub fn rejected(&self) -> &Rejected {
+        &self.rejected
     }
 
-    fn answer_accepted(&mut self, to: SocketAddr, session: SessionId, durable: SourceNumber) {
-        HelloAck { receiver: self.config.identity, durable, version: VERSION }.write(&mut self.payload);
-        let payload = std::mem::take(&mut self.payload);
-        self.answer(to, Kind::HelloAck, session, &payload);
-        self.payload = payload;
+    fn answer(&mut self, to: SocketAddr, head: Head, payload: &[u8]) {
+        let mut datagram = Vec::new();
+        header::write(&mut datagram, head, payload);
+        self.queue(to, datagram);
     }
 
-    fn answer_refused(&mut self, to: SocketAddr, session: SessionId, reason: Refusal) {
-        self.answer(to, Kind::Refuse, session, &[reason as u8]);
-    }
-
-    fn answer(&mut self, to: SocketAddr, kind: Kind, session: SessionId, payload: &[u8]) {
+    fn queue(&mut self, to: SocketAddr, datagram: Vec<u8>) {
         if self.answers.len() < MAX_ANSWERS {
-            let mut datagram = Vec::new();
-            header::write(&mut datagram, Head::new(kind, session, PacketNumber(0)), payload);
             self.answers.push_back((to, datagram));
+        } else {
+            self.rejected.count(Rejection::Unanswered);
         }
     }
 }

@@ -7,18 +7,21 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::channel::Channel;
 use super::delay::Delay;
 use super::losses::Losses;
-use super::{ReceiverEvent, SILENCE, SessionStats};
+use super::{ReceiverEvent, Rejection, SILENCE, SessionStats};
 use crate::fec::Repair;
-use crate::packet::close::{Gone, GoneReason};
+use crate::packet::close::{Close, Gone, GoneReason};
 use crate::packet::feedback::SourceRange;
-use crate::packet::header::{self, FLAG_BACKFILL, FLAG_REPEAT};
+use crate::packet::header::{FLAG_BACKFILL, FLAG_REPEAT};
+use crate::packet::hello::Cookie;
 use crate::packet::probe::{Probe, ProbeReply};
 use crate::packet::{Head, Kind};
 use crate::quality::Level;
 use crate::record::{MAX_ENTRY, is_entry, preview_of, source_number};
 use crate::replay::ReplayWindow;
+use crate::secure::noise::Responder;
 use crate::tap::Arrival;
 use crate::tracker::Tracker;
 use crate::units::{HostNanos, PacketNumber, SessionId, SourceNumber, TakeId};
@@ -38,6 +41,13 @@ pub(super) struct Session {
     pub(super) take: TakeId,
     pub(super) accepted: bool,
     pub(super) stats: SessionStats,
+    /// The cookie that its hello bore.
+    pub(super) cookie: Cookie,
+    /// With a key: the handshake, until the session is accepted, ...
+    pub(super) responder: Option<Box<Responder>>,
+    /// ... then the hello-ack, which is the same however often it is sent.
+    pub(super) answer: Option<Vec<u8>>,
+    pub(super) channel: Channel,
     tracker: Tracker,
     /// The sender has no entries below this ...
     first: SourceNumber,
@@ -79,6 +89,10 @@ impl Session {
             peer,
             take,
             accepted: false,
+            cookie: Cookie::default(),
+            responder: None,
+            answer: None,
+            channel: Channel::default(),
             stats: SessionStats { last_heard: now, ..SessionStats::default() },
             tracker: Tracker::default(),
             first,
@@ -118,13 +132,32 @@ impl Session {
         self.note_change(now);
     }
 
+    /// Takes what a datagram of `len` bytes says. A close that is right is given back: the session is over then.
+    pub(super) fn handle(&mut self, now: HostNanos, head: &Head, payload: &[u8], len: usize) -> Result<Option<Close>, Rejection> {
+        if !self.note_packet(now, head, len) {
+            return Ok(None);
+        }
+        let understood = match head.kind {
+            Kind::Source => self.on_source(now, head, payload),
+            Kind::Preview => self.on_preview(now, head, payload),
+            Kind::Parity => self.on_parity(now, head, payload),
+            Kind::Probe => Probe::read(payload).ok().map(|probe| self.on_probe(now, probe)),
+            Kind::Gone => Gone::read(payload).ok().map(|gone| self.on_gone(gone)),
+            _ => {
+                let close = Close::read(payload).ok().filter(|close| close.end <= self.stats.durable);
+                return close.map(Some).ok_or(Rejection::Malformed);
+            }
+        };
+        understood.map(|()| None).ok_or(Rejection::Malformed)
+    }
+
     /// Counts a datagram; false if it came before.
-    pub(super) fn note_packet(&mut self, now: HostNanos, head: &Head, len: usize) -> bool {
-        self.stats.last_heard = now;
+    fn note_packet(&mut self, now: HostNanos, head: &Head, len: usize) -> bool {
         if !self.window.insert(head.packet) {
             self.stats.duplicates += 1;
             return false;
         }
+        self.stats.last_heard = now;
         self.losses.note(now, head.packet);
         self.delay.note(now, head.sent_micros);
         self.stats.datagrams += 1;
@@ -137,7 +170,7 @@ impl Session {
         true
     }
 
-    pub(super) fn on_source(&mut self, now: HostNanos, head: &Head, payload: &[u8]) -> Option<()> {
+    fn on_source(&mut self, now: HostNanos, head: &Head, payload: &[u8]) -> Option<()> {
         if payload.len() > MAX_ENTRY || !is_entry(payload) {
             self.stats.rejected += 1;
             return None;
@@ -160,7 +193,7 @@ impl Session {
         Some(())
     }
 
-    pub(super) fn on_preview(&mut self, now: HostNanos, head: &Head, payload: &[u8]) -> Option<()> {
+    fn on_preview(&mut self, now: HostNanos, head: &Head, payload: &[u8]) -> Option<()> {
         let preview: Arc<[u8]> = payload.into();
         if payload.len() > MAX_ENTRY || self.take_preview(Arrival::Live, preview.clone()).is_none() {
             self.stats.rejected += 1;
@@ -174,14 +207,14 @@ impl Session {
         Some(())
     }
 
-    pub(super) fn on_parity(&mut self, now: HostNanos, head: &Head, payload: &[u8]) -> Option<()> {
+    fn on_parity(&mut self, now: HostNanos, head: &Head, payload: &[u8]) -> Option<()> {
         self.repair.parity(head.shard?, payload);
         self.take_repaired();
         self.note_change(now);
         Some(())
     }
 
-    pub(super) fn on_probe(&mut self, now: HostNanos, probe: Probe) {
+    fn on_probe(&mut self, now: HostNanos, probe: Probe) {
         self.tracker.announce(probe.next);
         self.reply = Some(ProbeReply { echo: probe.sent_at, received_at: now, sent_at: now });
         self.patience = Duration::from_micros(probe.patience_micros.into()).min(LONGEST_PATIENCE);
@@ -189,7 +222,7 @@ impl Session {
         self.note_change(now);
     }
 
-    pub(super) fn on_gone(&mut self, gone: Gone) {
+    fn on_gone(&mut self, gone: Gone) {
         let end = gone.range.end();
         let mut lost: Vec<SourceRange> = Vec::new();
         // Entries at the end may be unknown here: they exist, the sender says so.
@@ -251,7 +284,7 @@ impl Session {
         } else {
             return false;
         };
-        header::write(out, Head::new(kind, id, PacketNumber(0)), &self.payload);
+        self.channel.write(out, kind, id, &self.payload);
         true
     }
 

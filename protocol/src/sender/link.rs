@@ -22,7 +22,17 @@ const HELLO_LOST_SLOWEST: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub(super) enum Link {
     /// Hellos go out.
-    Asking { cookie: Cookie, due: HostNanos, pause: Duration, slowest: Duration, eager_until: HostNanos },
+    Asking {
+        cookie: Cookie,
+        /// When the cookie came.
+        baked: HostNanos,
+        due: HostNanos,
+        pause: Duration,
+        slowest: Duration,
+        eager_until: HostNanos,
+        /// What somebody said who may not be the receiver, and when.
+        told: Option<(Refusal, HostNanos)>,
+    },
     /// The receiver declined.
     Refused { reason: Refusal, until: HostNanos },
     /// The receiver takes entries.
@@ -34,14 +44,16 @@ pub(super) enum Link {
 impl Link {
     /// Asks for the first time, at once.
     pub(super) fn asking(now: HostNanos) -> Self {
-        let eager_until = now.after(HELLO_FIRST_SPAN);
-        Self::Asking { cookie: Cookie::default(), due: now, pause: HELLO_FIRST, slowest: HELLO_SLOWEST, eager_until }
+        Self::ask(now, HELLO_FIRST, HELLO_SLOWEST, now.after(HELLO_FIRST_SPAN))
     }
 
     /// Asks a receiver that was there a moment ago.
     pub(super) fn asking_again(now: HostNanos) -> Self {
-        let eager_until = now.after(HELLO_LOST_SPAN);
-        Self::Asking { cookie: Cookie::default(), due: now, pause: HELLO_LOST, slowest: HELLO_LOST_SLOWEST, eager_until }
+        Self::ask(now, HELLO_LOST, HELLO_LOST_SLOWEST, now.after(HELLO_LOST_SPAN))
+    }
+
+    fn ask(now: HostNanos, pause: Duration, slowest: Duration, eager_until: HostNanos) -> Self {
+        Self::Asking { cookie: Cookie::default(), baked: now, due: now, pause, slowest, eager_until, told: None }
     }
 
     pub(super) fn up(now: HostNanos) -> Self {
@@ -52,7 +64,7 @@ impl Link {
 impl Link {
     /// A hello goes out now, if one is due: its cookie.
     pub(super) fn next_hello(&mut self, now: HostNanos) -> Option<Cookie> {
-        let Self::Asking { cookie, due, pause, slowest, eager_until } = self else { return None };
+        let Self::Asking { cookie, due, pause, slowest, eager_until, .. } = self else { return None };
         if now < *due {
             return None;
         }

@@ -12,6 +12,7 @@ mod link;
 mod pace;
 mod preview;
 mod receive;
+mod security;
 mod spool;
 mod state;
 mod transmit;
@@ -24,7 +25,7 @@ use crate::clock::{ClockFilter, Exchange};
 use crate::fec::{Encoder, Plan};
 use crate::packet::close::{Close, Gone};
 use crate::packet::feedback::{Feedback, SourceRange};
-use crate::packet::header::{self, FLAG_BACKFILL, FLAG_REPEAT, VERSION};
+use crate::packet::header::{self, FLAG_BACKFILL, FLAG_REPEAT, FLAG_SEALED, VERSION};
 use crate::packet::hello::{Cookie, Description, Hello, HelloAck, Refusal};
 use crate::packet::probe::{Probe, ProbeReply};
 use crate::packet::{HEADER_LEN, Head, Kind};
@@ -32,15 +33,23 @@ use crate::quality::{Controller, Level, Situation, TAIL_PROBE};
 use crate::record::pack::Packer;
 use crate::record::{ClockEstimate, End, Record};
 use crate::retention::Retention;
+use crate::secure::Keyed;
 use crate::units::{HostNanos, PacketNumber, SamplePosition, SessionId, SourceNumber};
 use link::Link;
 use pace::{Bucket, Flow, RoundTrip};
 use preview::Previews;
+use security::Security;
 pub use spool::Leftover;
 pub use state::{SendMode, SenderConfig, SenderEvent, SenderState, SenderStats};
 
 /// A receiver that declined is asked again after this.
 const REFUSED_PAUSE: Duration = Duration::from_secs(2);
+
+/// What somebody said who may not be the receiver counts for this long.
+const TOLD_SPAN: Duration = Duration::from_secs(5);
+
+/// A cookie is kept for this long at least: whoever sends others cannot hold up a handshake.
+const COOKIE_KEPT: Duration = Duration::from_secs(1);
 
 /// A receiver that has said nothing for this long is lost.
 const SILENCE: Duration = Duration::from_secs(3);
@@ -104,6 +113,8 @@ pub struct Sender {
     session: SessionId,
     seed: u64,
     packet: PacketNumber,
+    /// With a key.
+    security: Option<Box<Security>>,
     link: Link,
     encoder: Encoder,
     controller: Controller,
@@ -133,6 +144,8 @@ pub struct Sender {
     events: VecDeque<SenderEvent>,
     stats: SenderStats,
     payload: Vec<u8>,
+    /// What the datagram at hand says, decrypted.
+    opened: Vec<u8>,
 }
 
 impl Sender {
@@ -154,6 +167,7 @@ impl Sender {
             session: SessionId(0),
             seed,
             packet: PacketNumber(0),
+            security: config.keyed.map(Security::new).map(Box::new),
             link: Link::asking(now),
             encoder: Encoder::new(controller.decision().plan),
             controller,
@@ -177,6 +191,7 @@ impl Sender {
             events: VecDeque::new(),
             stats: SenderStats::default(),
             payload: Vec::new(),
+            opened: Vec::new(),
         };
         sender.begin_session(now);
         sender.link = Link::asking(now);
@@ -235,6 +250,12 @@ impl Sender {
         }
     }
 
+    /// From now on the sender has this key, or none, and asks for a new session with it.
+    pub fn set_key(&mut self, now: HostNanos, keyed: Option<Keyed>) {
+        self.security = keyed.map(Security::new).map(Box::new);
+        self.reconnect(now);
+    }
+
     /// The session's id: datagrams that bear another are not for this sender.
     pub fn session(&self) -> SessionId {
         self.session
@@ -243,6 +264,7 @@ impl Sender {
     /// Where the sender stands.
     pub fn state(&self) -> SenderState {
         match &self.link {
+            Link::Asking { told: Some((reason, _)), .. } => SenderState::Refused(*reason),
             Link::Asking { .. } => SenderState::Connecting,
             Link::Refused { reason, .. } => SenderState::Refused(*reason),
             Link::Up { .. } if self.all_durable() => SenderState::Closing,
@@ -269,7 +291,8 @@ impl Sender {
 
     /// Time has passed.
     pub fn handle_timeout(&mut self, now: HostNanos) {
-        match &self.link {
+        match &mut self.link {
+            Link::Asking { told, .. } if told.is_some_and(|(_, since)| now.since(since) >= TOLD_SPAN) => *told = None,
             Link::Up { heard, .. } if now.since(*heard) >= SILENCE => {
                 self.events.push_back(SenderEvent::Lost);
                 self.begin_session(now);
@@ -336,6 +359,7 @@ impl Sender {
         id = (id ^ (id >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         self.session = SessionId(id ^ (id >> 31));
         self.packet = PacketNumber(0);
+        self.security.iter_mut().for_each(|security| security.begin_session());
         self.link = Link::asking_again(now);
         self.controller.begin_session();
         self.encoder = Encoder::new(self.controller.decision().plan);

@@ -12,7 +12,12 @@ impl Sender {
         if head.session != self.session || matches!(self.link, Link::Finished) {
             return;
         }
-        if self.handle_message(now, head.kind, payload).is_none() {
+        let understood = match &self.security {
+            Some(_) => self.handle_keyed(now, &head, payload, datagram),
+            None if head.is_sealed() => None,
+            None => self.handle_message(now, head.kind, payload),
+        };
+        if understood.is_none() {
             self.stats.rejected += 1;
         } else if let Link::Up { heard, .. } = &mut self.link {
             *heard = now;
@@ -20,6 +25,51 @@ impl Sender {
             if std::mem::take(&mut self.away) {
                 self.go_on(now);
             }
+        }
+    }
+
+    /// With a key, only what is authentic counts; but a retry, which the handshake needs, and words about why there is no session.
+    fn handle_keyed(&mut self, now: HostNanos, head: &Head, payload: &[u8], datagram: &[u8]) -> Option<()> {
+        let security = self.security.as_mut()?;
+        match (&mut self.link, head.kind) {
+            (Link::Asking { cookie, baked, due, .. }, Kind::Retry) => {
+                let answer = Cookie::try_from(payload).ok()?;
+                let first = *cookie == Cookie::default();
+                if answer != *cookie && (first || now.since(*baked) >= COOKIE_KEPT) {
+                    (*cookie, *baked, *due) = (answer, now, now);
+                    security.begin_handshake();
+                }
+                Some(())
+            }
+            (Link::Asking { .. }, Kind::HelloAck) => {
+                let ack = HelloAck::read(security.finish_handshake(payload)?).ok()?;
+                self.on_accepted(now, ack);
+                Some(())
+            }
+            (Link::Asking { cookie, told, .. }, Kind::Refuse) => {
+                if let Some(reason) = security.refuses_hello(self.session, *cookie, payload) {
+                    self.on_refused(now, reason);
+                    return Some(());
+                }
+                let reason = Refusal::read(payload).ok()?;
+                if told.replace((reason, now)).is_none_or(|(before, _)| before != reason) {
+                    self.events.push_back(SenderEvent::Refused(reason));
+                }
+                None
+            }
+            (Link::Up { .. }, Kind::Refuse) if !head.is_sealed() => {
+                let reason = security.refuses_probe(self.session, head.packet, payload)?;
+                self.on_refused(now, reason);
+                Some(())
+            }
+            (Link::Up { .. }, Kind::Feedback | Kind::ProbeReply | Kind::CloseAck | Kind::Refuse) => {
+                let mut text = std::mem::take(&mut self.opened);
+                let opened = security.open(datagram, head, &mut text);
+                let understood = opened.and_then(|()| self.handle_message(now, head.kind, &text));
+                self.opened = text;
+                understood
+            }
+            _ => None,
         }
     }
 

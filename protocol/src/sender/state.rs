@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::packet::hello::Refusal;
 use crate::quality::{self, Level};
 use crate::record::ClockEstimate;
+use crate::secure::Keyed;
 use crate::units::{ReceiverId, SourceNumber};
 
 /// Whether entries are born in real time.
@@ -25,11 +26,13 @@ pub struct SenderConfig {
     pub mode: SendMode,
     /// What quality control may do.
     pub quality: quality::Config,
+    /// The studio's key. With it, nothing is sent in clear, and only a receiver that has it is heeded.
+    pub keyed: Option<Keyed>,
 }
 
 impl Default for SenderConfig {
     fn default() -> Self {
-        Self { retention_bytes: 64 << 20, mode: SendMode::Live, quality: quality::Config::default() }
+        Self { retention_bytes: 64 << 20, mode: SendMode::Live, quality: quality::Config::default(), keyed: None }
     }
 }
 
@@ -40,7 +43,8 @@ pub enum SenderState {
     Connecting,
     /// A receiver takes the entries.
     Connected,
-    /// The receiver declined; asked again every few seconds.
+    /// The receiver declined; asked again every few seconds. With a key, this may also be what an unknown one said who answers in
+    /// its place; then the sender goes on asking as before.
     Refused(Refusal),
     /// All entries are durable; the receiver is being told.
     Closing,
@@ -101,6 +105,6 @@ pub struct SenderStats {
     pub retained_bytes: usize,
     /// The last clock estimate that was written to the log.
     pub clock: Option<ClockEstimate>,
-    /// Datagrams that were not understood.
+    /// Datagrams that were not understood, or, with a key, were not authentic or came before.
     pub rejected: u64,
 }

@@ -49,8 +49,16 @@ impl Sender {
             next: self.retention.next(),
             description: self.description.clone(),
         };
-        hello.write(&mut self.payload);
-        self.emit(now, out, Kind::Hello)
+        let mut head = self.head(now, Kind::Hello);
+        match &mut self.security {
+            Some(security) => {
+                head.flags |= FLAG_SEALED;
+                security.write_hello(self.session, &hello, &mut self.payload);
+            }
+            None => hello.write(&mut self.payload),
+        }
+        header::write(out, head, &self.payload);
+        true
     }
 
     fn send_close(&mut self, now: HostNanos, out: &mut Vec<u8>) -> bool {
@@ -138,7 +146,7 @@ impl Sender {
         }
         let head = Head { shard: Some(shard), ..self.head(now, kind) };
         self.flow.note_live(head.packet);
-        header::write(out, head, payload);
+        write(&mut self.security, out, head, payload);
         true
     }
 
@@ -150,7 +158,7 @@ impl Sender {
         self.parity_due = now.after(self.controller.decision().parity_spacing);
         self.stats.parities += 1;
         let head = Head { shard: Some(parity.shard), ..self.head(now, Kind::Parity) };
-        header::write(out, head, &parity.payload);
+        write(&mut self.security, out, head, &parity.payload);
         true
     }
 
@@ -215,7 +223,7 @@ impl Sender {
             self.announced = self.announced.max(SourceNumber(number.0 + 1));
             self.stats.repeats += 1;
             let head = Head { flags, ..self.head(now, Kind::Source) };
-            header::write(out, head, &entry);
+            write(&mut self.security, out, head, &entry);
             return true;
         }
         false
@@ -229,7 +237,15 @@ impl Sender {
 
     fn emit(&mut self, now: HostNanos, out: &mut Vec<u8>, kind: Kind) -> bool {
         let head = self.head(now, kind);
-        header::write(out, head, &self.payload);
+        write(&mut self.security, out, head, &self.payload);
         true
+    }
+}
+
+/// Writes a datagram of a session: sealed, with a key.
+fn write(security: &mut Option<Box<Security>>, out: &mut Vec<u8>, head: Head, payload: &[u8]) {
+    match security {
+        Some(security) => security.write(out, head, payload),
+        None => header::write(out, head, payload),
     }
 }

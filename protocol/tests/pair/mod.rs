@@ -13,6 +13,7 @@ use send_learn_protocol::packet::hello::{Description, PropertyKey};
 use send_learn_protocol::quality::Level;
 use send_learn_protocol::receiver::{Held, Receiver, ReceiverConfig, ReceiverEvent};
 use send_learn_protocol::record::{End, EndReason, MidiEvent, MidiKind, Record, records};
+use send_learn_protocol::secure::{Keyed, Psk, Random as SecretRandom};
 use send_learn_protocol::sender::{Sender, SenderConfig, SenderEvent};
 use send_learn_protocol::tap::Arrival;
 use send_learn_protocol::units::{
@@ -62,6 +63,13 @@ impl Disk {
     }
 }
 
+/// What somebody hears who listens to the network.
+#[derive(Clone, Default)]
+pub struct Overheard {
+    pub up: Vec<Vec<u8>>,
+    pub down: Vec<Vec<u8>>,
+}
+
 pub struct Pair {
     pub now: HostNanos,
     pub sender: Sender,
@@ -81,6 +89,12 @@ pub struct Pair {
     pub levels: Vec<(HostNanos, Level)>,
     /// While true, the disk does not sync.
     pub disk_stalled: bool,
+    /// While there is one, a copy of everything that both sides send.
+    pub overheard: Option<Overheard>,
+    /// The receiver's secret.
+    pub psk: Option<Psk>,
+    /// Sessions that the receiver opened.
+    pub opened: Vec<SessionId>,
     written: BTreeMap<u64, HostNanos>,
     sync_due: HostNanos,
     sent: Vec<f32>,
@@ -95,11 +109,22 @@ impl Pair {
     }
 
     pub fn with(weather: Weather, seed: u64, config: SenderConfig) -> Self {
+        Self::with_secret(weather, seed, config, None)
+    }
+
+    /// Both sides have the same key.
+    pub fn keyed(weather: Weather, seed: u64) -> Self {
+        let config = SenderConfig { keyed: Some(keyed(PSK, seed)), ..SenderConfig::default() };
+        Self::with_secret(weather, seed, config, Some(PSK))
+    }
+
+    /// The receiver's secret is `psk`; the sender's is in `config`.
+    pub fn with_secret(weather: Weather, seed: u64, config: SenderConfig, psk: Option<Psk>) -> Self {
         let now = HostNanos(1_000_000);
         Self {
             now,
             sender: Sender::new(config, description(), seed, now),
-            receiver: receiver(seed, now),
+            receiver: receiver_with(seed, now, psk),
             up: Link::new(weather, seed ^ 0xA),
             down: Link::new(weather, seed ^ 0xB),
             disk: Disk::default(),
@@ -110,6 +135,9 @@ impl Pair {
             heard: BTreeMap::new(),
             levels: Vec::new(),
             disk_stalled: false,
+            overheard: None,
+            psk,
+            opened: Vec::new(),
             written: BTreeMap::new(),
             sync_due: now,
             sent: Vec::new(),
@@ -123,7 +151,7 @@ impl Pair {
     pub fn kill_receiver(&mut self) {
         let synced = self.disk.synced;
         self.disk.entries.retain(|number, _| *number < synced.0);
-        self.receiver = receiver(self.random.word(), self.now);
+        self.receiver = receiver_with(self.random.word(), self.now, self.psk);
         self.session = None;
     }
 
@@ -250,7 +278,7 @@ impl Pair {
     }
 
     fn settle(&mut self) {
-        let peer: SocketAddr = "192.0.2.1:4000".parse().unwrap();
+        let peer = peer();
         let mut datagram = Vec::new();
         while let Some(bytes) = self.up.receive(self.now) {
             self.receiver.handle_datagram(self.now, peer, &bytes);
@@ -274,9 +302,11 @@ impl Pair {
             }
         }
         while self.sender.poll_transmit(self.now, &mut datagram) {
+            self.overheard.iter_mut().for_each(|heard| heard.up.push(datagram.clone()));
             self.up.send(self.now, &datagram);
         }
         while self.receiver.poll_transmit(self.now, &mut datagram).is_some() {
+            self.overheard.iter_mut().for_each(|heard| heard.down.push(datagram.clone()));
             self.down.send(self.now, &datagram);
         }
         while let Some(event) = self.sender.poll_event() {
@@ -306,6 +336,7 @@ impl Pair {
         match event {
             ReceiverEvent::Opened { session, .. } => {
                 self.session = Some(session);
+                self.opened.push(session);
                 let held = Held { complete: self.disk.complete(), beyond: Vec::new() };
                 // What lies beyond the prefix comes again: a program may also name it.
                 self.disk.entries.retain(|number, _| *number < held.complete.0);
@@ -329,9 +360,27 @@ pub fn block_time(block: u64) -> HostNanos {
     HostNanos(1_000_000 + block * BLOCK * 1_000_000_000 / RATE)
 }
 
+/// The studio's secret of those tests that have one.
+pub const PSK: Psk = Psk::from_bytes([0x5A; 32]);
+
+pub fn keyed(psk: Psk, seed: u64) -> Keyed {
+    Keyed { psk, random: SecretRandom::new([seed as u8; 32]) }
+}
+
+/// Where the sender is.
+pub fn peer() -> SocketAddr {
+    "192.0.2.1:4000".parse().unwrap()
+}
+
 pub fn receiver(seed: u64, now: HostNanos) -> Receiver {
-    let secret = [seed as u8; 32];
-    Receiver::new(ReceiverConfig { identity: ReceiverId([9; 16]), max_streams: 64, secret }, now)
+    receiver_with(seed, now, None)
+}
+
+pub fn receiver_with(seed: u64, now: HostNanos, psk: Option<Psk>) -> Receiver {
+    let mut secret = [0; 32];
+    secret.chunks_mut(8).for_each(|part| part.copy_from_slice(&seed.to_le_bytes()));
+    let identity = ReceiverId([9; 16]);
+    Receiver::new(ReceiverConfig { identity, max_streams: 64, max_streams_per_address: 64, secret, psk }, now)
 }
 
 /// A configuration that keeps little, for tests of the limit.
