@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 use nice_plug::prelude::{AudioIOLayout, BufferConfig, PluginApi, ProcessMode};
 use parking_lot::Mutex;
 use send_learn_protocol::packet::hello::{Description, PropertyKey};
+use send_learn_protocol::secure::Key;
 use send_learn_protocol::sender::SendMode;
 
 use crate::capture::{Capture, CaptureConfig, Captures, Succession, capture};
@@ -224,9 +225,21 @@ impl Instance {
         }
     }
 
-    /// Asks for a new session at once. The address is looked up again.
+    /// A person entered the key of the studio: it is for all programs of this machine.
+    ///
+    /// # Errors
+    /// In words, why it is not kept. Nothing has changed then.
+    pub fn set_key(&self, text: &str) -> Result<(), String> {
+        let key = text.parse::<Key>().map_err(|error| error.to_string())?;
+        send_learn_key::file().and_then(|file| send_learn_key::save(&file, &key)).map_err(|error| error.to_string())?;
+        self.reconnect();
+        Ok(())
+    }
+
+    /// Asks for a new session at once. The address is looked up again, and so is the key.
     pub fn reconnect(&self) {
         if let Some(stream) = self.stream.lock().as_ref() {
+            stream.uplink().set_key(send_learn_key::machine());
             stream.set_address(&self.server());
         }
     }

@@ -202,16 +202,7 @@ fn spool_folder() -> Option<PathBuf> {
 }
 
 fn file() -> Result<PathBuf, SettingsError> {
-    let home = |rest: &str| Some(PathBuf::from(std::env::var_os("HOME")?).join(rest));
-    let folder = if cfg!(windows) {
-        std::env::var_os("APPDATA").map(PathBuf::from)
-    } else if cfg!(target_os = "macos") {
-        home("Library/Application Support")
-    } else {
-        let config = std::env::var_os("XDG_CONFIG_HOME").filter(|folder| !folder.is_empty()).map(PathBuf::from);
-        config.or_else(|| home(".config"))
-    };
-    Ok(folder.ok_or(SettingsError::NoFolder)?.join("send-learn").join("plugin.toml"))
+    Ok(send_learn_key::folder().ok_or(SettingsError::NoFolder)?.join("plugin.toml"))
 }
 
 #[cfg(test)]

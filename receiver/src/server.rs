@@ -16,8 +16,9 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use send_learn_protocol::packet::hello::{Description, PropertyKey, Refusal};
 use send_learn_protocol::receiver::{Receiver, ReceiverConfig, ReceiverEvent};
+use send_learn_protocol::secure::{Psk, Random};
 use send_learn_protocol::tap::Health;
-use send_learn_protocol::units::{HostNanos, ReceiverId, SessionId, TakeId};
+use send_learn_protocol::units::{HostNanos, SessionId, TakeId};
 
 use crate::archive::Progress;
 use crate::clock;
@@ -32,7 +33,7 @@ use crate::retention::Retention;
 use crate::settings::Tunable;
 use crate::socket::{self, Datagrams, SocketError};
 use crate::status::{Board, Totals};
-use crate::tap::Tap;
+use crate::tap::{self, Tap};
 
 use remote::Rename;
 pub use remote::{Remote, RenameError, Stop};
@@ -67,12 +68,24 @@ pub struct Config {
     pub max_streams: usize,
     /// What can be changed while it runs.
     pub tunable: Tunable,
+    /// The most of them from one address.
+    pub max_streams_per_address: usize,
+    /// The studio's secret: senders and viewers need it. Without, everybody may send and watch.
+    pub psk: Option<Psk>,
 }
 
 impl Config {
     /// The usual settings, for this address and folder.
     pub fn new(listen: SocketAddr, data: PathBuf) -> Self {
-        Self { listen, data, log_status: true, max_streams: 256, tunable: Tunable::default() }
+        Self {
+            listen,
+            data,
+            log_status: true,
+            max_streams: 256,
+            max_streams_per_address: 128,
+            psk: None,
+            tunable: Tunable::default(),
+        }
     }
 }
 
@@ -113,6 +126,7 @@ pub struct Server {
     retention: Retention,
     log_status: bool,
     board: Board,
+    encrypted: bool,
     data: PathBuf,
     stop: Stop,
     _folder: DataFolder,
@@ -143,7 +157,8 @@ impl Server {
         allow_many_files();
         let poll = Poll::new()?;
         poll.registry().register(&mut datagrams.socket, DATAGRAMS, Interest::READABLE)?;
-        let tap = Tap::new(listener, poll.registry(), LISTENER, FIRST_VIEWER)?;
+        let door = tap::Doors::new(config.psk, Random::new(send_learn_key::random()?));
+        let tap = Tap::new(listener, poll.registry(), LISTENER, FIRST_VIEWER, door)?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         let (commands, reports) = (Queue::new(QUEUE), Queue::new(0));
         let reporter = {
@@ -162,11 +177,12 @@ impl Server {
         };
         let recorder = recorder::start(recorder_config, commands.clone(), reporter)
             .map_err(|source| DataError::Refused { data: config.data.clone(), source })?;
-        let secret = [ReceiverId::random().0, ReceiverId::random().0].concat();
         let receiver_config = ReceiverConfig {
             identity: folder.identity(),
             max_streams: config.max_streams,
-            secret: secret.try_into().unwrap_or_else(|_| unreachable!("twice 16 bytes are 32")),
+            max_streams_per_address: config.max_streams_per_address,
+            secret: send_learn_key::random()?,
+            psk: config.psk,
         };
         Ok(Self {
             address,
@@ -188,6 +204,7 @@ impl Server {
             retention: Retention::start(&config.data, config.tunable)?,
             log_status: config.log_status,
             board: Board::default(),
+            encrypted: config.psk.is_some(),
             data: config.data.clone(),
             stop: Stop::new(waker),
             _folder: folder,
@@ -391,7 +408,7 @@ impl Server {
             }
             Report::Refused { session, reason } => {
                 tracing::warn!("a stream is refused: {reason}");
-                self.receiver.refuse(session, reason);
+                self.receiver.refuse(now, session, reason);
                 self.on_left(session, "was refused");
             }
             Report::Durable { take, number } => {

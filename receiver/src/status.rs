@@ -1,5 +1,6 @@
 //! What a running receiver is doing at the moment, for whoever asks.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -93,6 +94,10 @@ pub struct Status {
     pub disk: DiskStatus,
     /// Counters.
     pub totals: Totals,
+    /// Whether senders and viewers need the key, and all that they say is encrypted.
+    pub encrypted: bool,
+    /// Datagrams that were not taken since the receiver started, by reason (spec/security.md, section 6).
+    pub rejected: BTreeMap<String, u64>,
     /// Open streams: by machine, then by name.
     pub streams: Vec<StreamStatus>,
 }

@@ -36,6 +36,7 @@ impl Terminal {
         let line = File::options().read(true).write(true).open(name).unwrap();
         let side = || Stdio::from(OwnedFd::from(line.try_clone().unwrap()));
         let child = Command::new(env!("CARGO_BIN_EXE_send-learn"))
+            .env("XDG_CONFIG_HOME", "/nonexistent")
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
             .current_dir(data)

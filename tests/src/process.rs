@@ -159,8 +159,8 @@ impl Receiver {
         let log = File::options().create(true).append(true).open(&messages)?;
         let mut command = Command::new(program);
         command.args(["serve", "--listen", &listen.to_string(), "--data"]).arg(&data);
-        // No settings of whoever runs the tests.
-        command.env("SEND_LEARN_CONFIG", "/dev/null");
+        // Settings, and the key, are those of the folder.
+        command.env("SEND_LEARN_CONFIG", "/dev/null").env("XDG_CONFIG_HOME", folder.join("config"));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         let mut process = Process::start(&mut command)?;
         let address = announced_address(&mut process).with_context(|| {

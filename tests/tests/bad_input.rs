@@ -79,6 +79,7 @@ fn a_missing_file_is_named() -> Result<()> {
 fn serve(listen: &str, data: &Path) -> Result<Output> {
     let mut command = Command::new(products::program(Program::SendLearn)?);
     command.args(["serve", "--listen", listen, "--data"]).arg(data).stdin(Stdio::null());
+    command.env("XDG_CONFIG_HOME", data.join("no settings"));
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut process = Process::start(&mut command)?;
     let status = process.wait(Duration::from_secs(20)).context("the receiver goes on")?;

@@ -27,6 +27,8 @@ const OFF_SCREEN_PAUSE: Duration = Duration::from_millis(100);
 pub struct Options {
     /// The receiver, `HOST:PORT`.
     pub connect: String,
+    /// The file of the key, if there is a folder for it.
+    pub key_file: Option<PathBuf>,
     /// Width and height of window or picture, in pixels.
     pub size: UVec2,
     /// A picture instead of a window.
@@ -78,7 +80,7 @@ pub fn run(options: &Options) -> Result<(), ViewError> {
         return Err(ViewError::NoDriver);
     }
     let mailbox = Mailbox::default();
-    let _source = LiveSource::start(options.connect.clone(), mailbox.clone())?;
+    let _source = LiveSource::start(options.connect.clone(), options.key_file.clone(), mailbox.clone())?;
     let view = ViewPlugin { mailbox, address: options.connect.clone() };
     match &options.screenshot {
         None => window(view, options.size),

@@ -16,6 +16,9 @@ struct Arguments {
     /// The receiver.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
     connect: String,
+    /// The file of the receiver's key [default: the one that "send-learn key" made].
+    #[arg(long, value_name = "FILE")]
+    key_file: Option<PathBuf>,
     /// Draw into a PNG file instead of a window, and end. Needs no display server.
     #[arg(long, value_name = "OUT.png")]
     screenshot: Option<PathBuf>,
@@ -46,7 +49,8 @@ fn main() -> ExitCode {
     let started = Instant::now();
     let arguments = Arguments::parse();
     let screenshot = arguments.screenshot.map(|path| Screenshot { path, due: started + arguments.after });
-    let options = Options { connect: arguments.connect, size: arguments.size, screenshot };
+    let key_file = arguments.key_file.or_else(|| send_learn_key::file().ok());
+    let options = Options { connect: arguments.connect, key_file, size: arguments.size, screenshot };
     match run(&options).context("send-learn-visualizer") {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

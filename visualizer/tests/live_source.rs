@@ -26,7 +26,7 @@ impl Rig {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mailbox = Mailbox::default();
         let address = listener.local_addr().unwrap().to_string();
-        let source = LiveSource::start(address, mailbox.clone()).unwrap();
+        let source = LiveSource::start(address, None, mailbox.clone()).unwrap();
         Self { listener, mailbox, source }
     }
 

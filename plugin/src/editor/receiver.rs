@@ -14,16 +14,23 @@ use crate::report::Tested;
 /// What the two buttons beside the address take, in logical pixels.
 const BUTTONS: f32 = 168.0;
 
-/// The address field and the test that was asked for.
+/// What the button beside the key takes.
+const USE: f32 = 60.0;
+
+/// The address field, the test that was asked for, and the key field.
 #[derive(Default)]
 pub(super) struct ReceiverField {
     address: String,
     test: Option<Arc<Mutex<Tested>>>,
+    key: String,
+    /// Whether this machine has a key, and what came of the last that was entered.
+    has_key: bool,
+    entered: Option<Result<(), String>>,
 }
 
 impl ReceiverField {
     pub(super) fn new(address: String) -> Self {
-        Self { address, test: None }
+        Self { address, has_key: has_key(), ..Self::default() }
     }
 
     /// Whether an answer is awaited.
@@ -54,7 +61,38 @@ impl ReceiverField {
             let (color, words) = test_result(&test.lock(), clock);
             ui.add(egui::Label::new(RichText::new(words).color(color).size(12.5)).wrap());
         }
+        self.show_key(ui, instance);
     }
+
+    /// The key is entered once on each machine; what was entered is not shown again.
+    fn show_key(&mut self, ui: &mut egui::Ui, instance: &Instance) {
+        ui.horizontal(|ui| {
+            ui.add_sized([60.0, 26.0], egui::Label::new("Key"));
+            let hint = if self.has_key { "in use; paste another to change it" } else { "none; \"send-learn key\" shows it there" };
+            let field = egui::TextEdit::singleline(&mut self.key).hint_text(hint);
+            let response = ui.add(field.margin(vec2(8.0, 5.0)).desired_width(ui.available_width() - USE));
+            let entered = response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
+            let used = ui.button("Use").on_hover_text("For all tracks on this computer").clicked();
+            if (entered || used) && !self.key.trim().is_empty() {
+                let outcome = instance.set_key(&self.key);
+                if outcome.is_ok() {
+                    self.key.clear();
+                }
+                self.has_key = has_key();
+                self.entered = Some(outcome);
+            }
+        });
+        match &self.entered {
+            Some(Ok(())) => ui.label(RichText::new("Kept for all tracks on this computer").color(theme::GOOD).size(12.5)),
+            Some(Err(why)) => ui.label(RichText::new(why).color(theme::BAD).size(12.5)),
+            None => return,
+        };
+    }
+}
+
+/// One that cannot be used is one: the state says what is wrong with it.
+fn has_key() -> bool {
+    !matches!(send_learn_key::machine(), Ok(None))
 }
 
 /// What the test showed, in words. `clock` is how far the receiver's clock is ahead, and how well that is known, in nanoseconds.

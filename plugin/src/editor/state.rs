@@ -1,6 +1,7 @@
 //! The stream's state as a sign, a colour and words.
 
 use egui::Color32;
+use send_learn_protocol::packet::hello::Refusal;
 use send_learn_protocol::retention::BEHIND;
 
 use super::sign::Sign;
@@ -66,7 +67,15 @@ pub(super) fn headline(instance: &Instance, report: Option<&Report>) -> Headline
             Headline::new(Sign::Cross, theme::BAD, "No receiver", detail)
         }
         LinkState::Connected => connected(&at, report, wanted == Wanted::Private),
-        LinkState::Refused(_) => Headline::new(Sign::Cross, theme::BAD, "The receiver declined", report.problem.clone()),
+        LinkState::Refused(reason) => {
+            let words = match reason {
+                Refusal::KeyNeeded => "The receiver needs its key",
+                Refusal::WrongKey => "Another key than the receiver's",
+                Refusal::NoKey => "The receiver has no key",
+                _ => "The receiver declined",
+            };
+            Headline::new(Sign::Cross, theme::BAD, words, format!("{}. {}", sentence(&report.problem), kept(report)))
+        }
         LinkState::Finished => {
             Headline::new(Sign::Tick, theme::GOOD, "Saved", "Everything that was played is on the receiver's disk.")
         }
@@ -101,6 +110,12 @@ fn connected(at: &str, report: &Report, private: bool) -> Headline {
         return Headline::new(Sign::Warning, theme::WARN, "Degraded", detail).pulsing();
     }
     Headline::new(Sign::Dot, theme::GOOD, "Live", format!("Everything is recorded, to {at}, {}.", durable(report))).pulsing()
+}
+
+/// Words that begin with a capital letter.
+fn sentence(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 fn waiting() -> Headline {

@@ -5,10 +5,12 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use send_learn_protocol::secure::Keyed;
 use send_learn_protocol::sender::{Leftover, SendMode, Sender, SenderConfig, SenderState};
 use send_learn_protocol::units::{HostNanos, SessionId};
 
 use super::disk::{Disk, Place};
+use super::secret::Secret;
 use crate::socket::{Sent, Sockets};
 use crate::spool::Key;
 
@@ -39,15 +41,23 @@ struct Left {
 
 impl Leftovers {
     /// Another one.
-    pub(super) fn add(&mut self, now: HostNanos, place: Place, left: Leftover) {
+    pub(super) fn add(&mut self, now: HostNanos, place: Place, left: Leftover, keyed: Option<Keyed>) {
         let Some(origin) = place.origin() else { return };
         let (seed, _) = uuid::Uuid::new_v4().as_u64_pair();
-        let config = SenderConfig { mode: SendMode::Live, ..SenderConfig::default() };
+        let config = SenderConfig { mode: SendMode::Live, keyed, ..SenderConfig::default() };
         let sender = Sender::resume(config, origin.description.clone(), seed, now, left);
         if self.takes.is_empty() {
             self.turn = now;
         }
         self.takes.push_back(Left { place, sender, to: None, waiting: None });
+    }
+
+    /// Goes on with another key.
+    pub(super) fn set_key(&mut self, now: HostNanos, secret: &mut Secret) {
+        for left in &mut self.takes {
+            left.waiting = None;
+            left.sender.set_key(now, secret.keyed());
+        }
     }
 
     /// How many are left, and how many entries they owe.

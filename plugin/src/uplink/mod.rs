@@ -7,6 +7,7 @@
 mod disk;
 mod leftovers;
 mod probe;
+mod secret;
 mod stream;
 mod take;
 mod worker;
@@ -20,6 +21,8 @@ use std::thread::JoinHandle;
 
 use mio::Waker;
 use parking_lot::Mutex;
+use send_learn_key::KeyFileError;
+use send_learn_protocol::secure::{Key, Psk};
 
 use crate::address::{Address, AddressError};
 use crate::capture::{Captured, SpentCaptures};
@@ -50,6 +53,7 @@ enum Command {
     LookForLeftovers,
     RestHere { stream: u64 },
     Test { to: SocketAddr, outcome: Arc<Mutex<Tested>> },
+    Key(Result<Option<Psk>, String>),
     Farewell,
 }
 
@@ -94,11 +98,12 @@ impl Uplink {
             return Ok(uplink);
         }
         let uplink = Self::start(Settings::load().unwrap_or_default().uplink())?;
+        uplink.set_key(send_learn_key::machine());
         *running = Arc::downgrade(&uplink);
         Ok(uplink)
     }
 
-    /// An uplink of its own, which nobody else gets by [`acquire`](Self::acquire).
+    /// An uplink of its own, which nobody else gets by [`acquire`](Self::acquire), and which has no key yet.
     ///
     /// # Errors
     /// When the system grants no thread or file descriptor.
@@ -119,6 +124,12 @@ impl Uplink {
         let handle = StreamHandle { uplink: self.clone(), stream, report };
         handle.set_address(address);
         handle
+    }
+
+    /// From now on everything goes out with this key; with none, unencrypted. Where there is one that cannot be used, nothing goes out.
+    pub fn set_key(&self, key: Result<Option<Key>, KeyFileError>) {
+        let psk = key.map(|key| key.map(|key| key.psk())).map_err(|error| error.to_string());
+        self.command(Command::Key(psk));
     }
 
     /// What earlier programs left. It is looked for, and sent, from the first take on, or from the first call of this.

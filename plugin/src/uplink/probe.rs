@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use send_learn_protocol::packet::header::{self, VERSION};
-use send_learn_protocol::packet::hello::{Description, Hello};
+use send_learn_protocol::packet::header::{self, FLAG_SEALED, VERSION};
+use send_learn_protocol::packet::hello::{Description, Front, Hello, Refusal};
 use send_learn_protocol::packet::{Head, Kind};
 use send_learn_protocol::units::{HostId, HostNanos, MachineId, PacketNumber, SessionId, SourceNumber, StreamId, TakeId};
 
@@ -25,12 +25,14 @@ pub(super) struct Probe {
     started: HostNanos,
     due: HostNanos,
     sent: u64,
+    /// Whether this machine has a key.
+    sealed: bool,
 }
 
 impl Probe {
-    pub(super) fn new(now: HostNanos, to: SocketAddr, outcome: Arc<Mutex<Tested>>) -> Self {
+    pub(super) fn new(now: HostNanos, to: SocketAddr, outcome: Arc<Mutex<Tested>>, sealed: bool) -> Self {
         let (session, _) = uuid::Uuid::new_v4().as_u64_pair();
-        Self { session: SessionId(session), to, outcome, started: now, due: now, sent: 0 }
+        Self { session: SessionId(session), to, outcome, started: now, due: now, sent: 0, sealed }
     }
 
     pub(super) fn session(&self) -> SessionId {
@@ -38,8 +40,12 @@ impl Probe {
     }
 
     /// Something came that bears this test's session.
-    pub(super) fn answered(&self, now: HostNanos) {
-        *self.outcome.lock() = Tested::Answered { address: self.to, after: now.since(self.started) };
+    pub(super) fn answered(&self, now: HostNanos, kind: Kind, payload: &[u8]) {
+        let refusal = Refusal::read(payload).ok().filter(|_| kind == Kind::Refuse);
+        *self.outcome.lock() = match refusal {
+            Some(reason) => Tested::Failed(reason.to_string()),
+            None => Tested::Answered { address: self.to, after: now.since(self.started) },
+        };
     }
 
     /// Sends what is due. False when the test is over without an answer.
@@ -51,7 +57,9 @@ impl Probe {
         if now >= self.due {
             self.due = now.after(REPEAT);
             let mut datagram = Vec::new();
-            header::write(&mut datagram, Head::new(Kind::Hello, self.session, PacketNumber(self.sent)), &hello());
+            let flags = if self.sealed { FLAG_SEALED } else { 0 };
+            let head = Head { flags, ..Head::new(Kind::Hello, self.session, PacketNumber(self.sent)) };
+            header::write(&mut datagram, head, &hello(self.sealed));
             self.sent += 1;
             let _ = sockets.send(self.to, &datagram);
         }
@@ -63,7 +71,7 @@ impl Probe {
     }
 }
 
-fn hello() -> Vec<u8> {
+fn hello(sealed: bool) -> Vec<u8> {
     let description = Description {
         stream: StreamId::random(),
         take: TakeId::random(),
@@ -78,6 +86,11 @@ fn hello() -> Vec<u8> {
     };
     let mut payload = Vec::new();
     let (first, next) = (SourceNumber(0), SourceNumber(0));
-    Hello { versions: (VERSION, VERSION), cookie: [0; 16], first, next, description }.write(&mut payload);
+    if sealed {
+        // Before there is a cookie, nothing is said.
+        Front { versions: (VERSION, VERSION), cookie: [0; 16] }.write_sealed(&[], &mut payload);
+    } else {
+        Hello { versions: (VERSION, VERSION), cookie: [0; 16], first, next, description }.write(&mut payload);
+    }
     payload
 }

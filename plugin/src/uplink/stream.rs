@@ -12,6 +12,7 @@ use send_learn_protocol::sender::{Sender, SenderState};
 use send_learn_protocol::units::{HostNanos, SessionId, StreamId};
 
 use super::disk::{Disk, Place};
+use super::secret::Secret;
 use super::take::{Fact, Take};
 use crate::address::{Address, AddressError};
 use crate::capture::SpentCaptures;
@@ -67,6 +68,8 @@ pub(super) struct Stream {
     rate: Rate,
     /// Why nothing can be kept on disk; empty when it can.
     pub(super) disk_problem: String,
+    /// Why the key of this machine cannot be used, so that nothing may be sent; empty when it can.
+    pub(super) key_problem: String,
     /// Takes that are over: nothing of them is needed any more.
     over: Vec<Key>,
 }
@@ -88,6 +91,7 @@ impl Stream {
             unanswered: None,
             rate: Rate::default(),
             disk_problem: String::new(),
+            key_problem: String::new(),
             over: Vec::new(),
         }
     }
@@ -123,6 +127,13 @@ impl Stream {
         self.takes.iter_mut().filter_map(|take| take.sender.as_mut()).for_each(|sender| sender.reconnect(now));
     }
 
+    /// Goes on with another key.
+    pub(super) fn set_key(&mut self, now: HostNanos, secret: &mut Secret) {
+        secret.trouble().clone_into(&mut self.key_problem);
+        self.waiting = None;
+        self.takes.iter_mut().for_each(|take| take.set_key(now, secret.keyed()));
+    }
+
     pub(super) fn tell(&mut self, fact: &Fact) {
         self.takes.iter_mut().for_each(|take| take.tell(fact));
     }
@@ -148,7 +159,9 @@ impl Stream {
             // States say it all; events are only taken so that they do not pile up.
             while sender.poll_event().is_some() {}
         }
-        if let Target::Known(to) = self.target {
+        if let Target::Known(to) = self.target
+            && self.key_problem.is_empty()
+        {
             self.send(now, to, sockets);
         }
         if now >= self.report_due {
@@ -160,7 +173,7 @@ impl Stream {
     /// When there is something to do again.
     pub(super) fn due(&self, now: HostNanos) -> Option<HostNanos> {
         let mut due: Option<HostNanos> = self.waiting.as_ref().map(|_| now.after(BUSY_PAUSE));
-        let known = matches!(self.target, Target::Known(_)) && self.waiting.is_none();
+        let known = matches!(self.target, Target::Known(_)) && self.waiting.is_none() && self.key_problem.is_empty();
         for take in &self.takes {
             let timeout = take.sender.as_ref().filter(|_| known).and_then(|sender| sender.poll_timeout());
             due = [due, timeout, take.due(now)].into_iter().flatten().min();
@@ -302,7 +315,10 @@ impl Stream {
                 report.problem = error.to_string();
             }
         }
-        if let LinkState::Refused(reason) = report.link {
+        if !self.key_problem.is_empty() && report.link != LinkState::Idle {
+            report.link = LinkState::Failed;
+            report.problem.clone_from(&self.key_problem);
+        } else if let LinkState::Refused(reason) = report.link {
             report.problem = reason.to_string();
         } else if report.link == LinkState::Connected {
             report.problem.clear();

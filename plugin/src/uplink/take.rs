@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use send_learn_protocol::packet::hello::{Description, PropertyKey};
 use send_learn_protocol::record::{End, Parameter, Property, Record};
+use send_learn_protocol::secure::Keyed;
 use send_learn_protocol::sender::{SendMode, Sender, SenderConfig, SenderState};
 use send_learn_protocol::units::{HostNanos, SamplePosition, SourceNumber, StreamId};
 
@@ -85,6 +86,7 @@ pub(super) struct Take {
     /// Bytes that are kept in memory.
     memory: usize,
     spooled: bool,
+    keyed: Option<Keyed>,
     ended: bool,
     /// What the log does not say yet: at most one of each kind.
     news: Vec<Fact>,
@@ -104,6 +106,7 @@ impl Take {
             place: Place::new(),
             memory,
             spooled: false,
+            keyed: None,
             ended: false,
             news: Vec::new(),
             marks: VecDeque::new(),
@@ -111,9 +114,17 @@ impl Take {
         }
     }
 
-    /// How much is kept in memory, in bytes, and whether there is a spool for the rest. To be said before the first block.
-    pub(super) fn keep(&mut self, memory: usize, spooled: bool) {
-        (self.memory, self.spooled) = (memory, spooled);
+    /// How much is kept in memory, in bytes, whether there is a spool for the rest, and the key. To be said before the first block.
+    pub(super) fn keep(&mut self, memory: usize, spooled: bool, keyed: Option<Keyed>) {
+        (self.memory, self.spooled, self.keyed) = (memory, spooled, keyed);
+    }
+
+    /// Goes on with another key.
+    pub(super) fn set_key(&mut self, now: HostNanos, keyed: Option<Keyed>) {
+        match &mut self.sender {
+            Some(sender) => sender.set_key(now, keyed),
+            None => self.keyed = keyed,
+        }
     }
 
     /// Passes on what the spool is to do.
@@ -142,7 +153,7 @@ impl Take {
         let sender = match &mut self.sender {
             Some(sender) => sender,
             None => {
-                let mut sender = begin(&self.config, self.captured.counters.started(), now, self.memory);
+                let mut sender = begin(&self.config, self.captured.counters.started(), now, (self.memory, self.keyed));
                 if self.spooled {
                     sender.use_spool();
                 }
@@ -256,13 +267,13 @@ impl Take {
     }
 }
 
-fn begin(config: &TakeConfig, started: HostNanos, now: HostNanos, memory: usize) -> Sender {
+fn begin(config: &TakeConfig, started: HostNanos, now: HostNanos, (memory, keyed): (usize, Option<Keyed>)) -> Sender {
     let mut description = config.description.clone();
     description.started = started;
     description.started_unix_nanos = clock::unix_nanos().saturating_sub(now.since(started).as_nanos() as u64);
     let (seed, _) = uuid::Uuid::new_v4().as_u64_pair();
-    let sender = SenderConfig { mode: config.mode, ..SenderConfig::default() };
-    Sender::new(SenderConfig { retention_bytes: memory, ..sender }, description, seed, now)
+    let sender = SenderConfig { mode: config.mode, retention_bytes: memory, keyed, ..SenderConfig::default() };
+    Sender::new(sender, description, seed, now)
 }
 
 #[cfg(test)]

@@ -8,11 +8,13 @@ use std::time::Duration;
 use mio::Waker;
 use parking_lot::Mutex;
 use send_learn_protocol::packet::header;
+use send_learn_protocol::secure::Psk;
 use send_learn_protocol::units::HostNanos;
 
 use super::disk::{Disk, News, Place};
 use super::leftovers::Leftovers;
 use super::probe::Probe;
+use super::secret::Secret;
 use super::stream::{Stream, Target};
 use super::{Command, Rest, UplinkConfig, resolve};
 use crate::address::Address;
@@ -41,6 +43,9 @@ pub(super) struct Worker {
     streams: BTreeMap<u64, Stream>,
     probes: Vec<Probe>,
     config: UplinkConfig,
+    secret: Secret,
+    /// What `secret` was made of.
+    key: Result<Option<Psk>, String>,
     disk: Disk,
     /// Why nothing can be kept on disk; empty when it can.
     disk_problem: String,
@@ -66,6 +71,8 @@ impl Worker {
             streams: BTreeMap::new(),
             probes: Vec::new(),
             config,
+            secret: Secret::default(),
+            key: Ok(None),
             disk: Disk::new(),
             disk_problem: String::new(),
             leftovers: Leftovers::default(),
@@ -112,10 +119,14 @@ impl Worker {
             Command::Open { stream, report } => {
                 let mut new = Stream::new(report.clone());
                 new.disk_problem.clone_from(&self.disk_problem);
+                self.secret.trouble().clone_into(&mut new.key_problem);
                 self.streams.insert(*stream, new);
                 return;
             }
-            Command::Test { to, outcome } => return self.probes.push(Probe::new(now, *to, outcome.clone())),
+            Command::Test { to, outcome } => {
+                return self.probes.push(Probe::new(now, *to, outcome.clone(), self.secret.is_there()));
+            }
+            Command::Key(key) => return self.set_key(now, key.clone()),
             Command::LookForLeftovers => return self.start_disk(),
             Command::Start { .. } => {
                 self.start_disk();
@@ -158,16 +169,29 @@ impl Worker {
             | Command::Resolved { .. }
             | Command::LookForLeftovers
             | Command::Test { .. }
+            | Command::Key(_)
             | Command::Farewell => {}
         }
     }
 
     fn begin(&mut self, command: Command) {
         let Command::Start { stream, mut take } = command else { return };
-        take.keep(self.config.memory, self.disk.is_there());
+        take.keep(self.config.memory, self.disk.is_there(), self.secret.keyed());
         if let Some(state) = self.streams.get_mut(&stream) {
             state.add(*take);
         }
+    }
+
+    /// Everything goes on with another key.
+    fn set_key(&mut self, now: HostNanos, key: Result<Option<Psk>, String>) {
+        if key == self.key {
+            return;
+        }
+        self.key.clone_from(&key);
+        let secret = &mut self.secret;
+        *secret = Secret::new(key);
+        self.streams.values_mut().for_each(|stream| stream.set_key(now, secret));
+        self.leftovers.set_key(now, secret);
     }
 
     /// From the first take on there is a spool: never before a host has activated a plugin.
@@ -195,7 +219,7 @@ impl Worker {
             }
         }) {
             match news {
-                News::Left { place, left } => self.leftovers.add(now, place, left),
+                News::Left { place, left } => self.leftovers.add(now, place, left, self.secret.keyed()),
                 News::Trouble(problem) => self.set_disk_problem(&problem),
                 News::Looked => self.rest.lock().known = true,
             }
@@ -206,7 +230,7 @@ impl Worker {
 
     /// Sends what earlier programs left, while no stream that lives waits for what it was to have by now.
     fn send_leftovers(&mut self, now: HostNanos) {
-        if !self.streams.values_mut().any(|stream| stream.is_behind(now)) {
+        if self.secret.trouble().is_empty() && !self.streams.values_mut().any(|stream| stream.is_behind(now)) {
             let (streams, told) = (&self.streams, self.rest_to);
             let target = |place: &Place| {
                 if let Some(told) = told {
@@ -266,14 +290,14 @@ impl Worker {
     fn receive(&mut self, now: HostNanos) -> bool {
         let (streams, leftovers, probes) = (&mut self.streams, &mut self.leftovers, &mut self.probes);
         self.sockets.receive(|datagram| {
-            let Ok((head, _)) = header::read(datagram) else { return };
+            let Ok((head, payload)) = header::read(datagram) else { return };
             if streams.values_mut().any(|stream| stream.handle_datagram(now, head.session, datagram))
                 || leftovers.handle_datagram(now, head.session, datagram)
             {
                 return;
             }
             if let Some(index) = probes.iter().position(|probe| probe.session() == head.session) {
-                probes.swap_remove(index).answered(now);
+                probes.swap_remove(index).answered(now, head.kind, payload);
             }
         })
     }

@@ -14,6 +14,7 @@ use send_learn_protocol::packet::close::Gone;
 use send_learn_protocol::packet::hello::Description;
 use send_learn_protocol::receiver::{Held, Receiver, ReceiverConfig, ReceiverEvent};
 use send_learn_protocol::record::{self, MidiKind, Record};
+use send_learn_protocol::secure::{Key, Psk};
 use send_learn_protocol::units::{ReceiverId, SessionId, SourceNumber, TakeId};
 
 /// Every loop of a test gives up after this.
@@ -54,13 +55,19 @@ pub struct Workstation {
 impl Workstation {
     /// Drops one of `drop_one_in` datagrams in each direction; 0 drops none.
     pub fn start(drop_one_in: u64) -> Self {
+        Self::with_key(drop_one_in, None)
+    }
+
+    /// With a key, only who has it gets in.
+    pub fn with_key(drop_one_in: u64, key: Option<Key>) -> Self {
+        let psk = key.map(|key| key.psk());
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(2))).unwrap();
         let address = socket.local_addr().unwrap();
         let stop = Arc::new(AtomicBool::new(false));
         let deaf = Arc::new(AtomicBool::new(false));
         let flags = (stop.clone(), deaf.clone());
-        let run = move || receive(&socket, &flags.0, &flags.1, drop_one_in);
+        let run = move || receive(&socket, (&flags.0, &flags.1), drop_one_in, psk);
         let thread = std::thread::Builder::new().name("workstation".to_owned()).spawn(run).unwrap();
         Self { address, deaf, stop, thread: Some(thread) }
     }
@@ -71,8 +78,14 @@ impl Workstation {
     }
 }
 
-fn receive(socket: &UdpSocket, stop: &AtomicBool, deaf: &AtomicBool, drop_one_in: u64) -> BTreeMap<TakeId, Taken> {
-    let config = ReceiverConfig { identity: ReceiverId::random(), max_streams: 8, secret: [7; 32] };
+fn receive(
+    socket: &UdpSocket,
+    (stop, deaf): (&AtomicBool, &AtomicBool),
+    drop_one_in: u64,
+    psk: Option<Psk>,
+) -> BTreeMap<TakeId, Taken> {
+    let config =
+        ReceiverConfig { identity: ReceiverId::random(), max_streams: 8, max_streams_per_address: 8, secret: [7; 32], psk };
     let mut receiver = Receiver::new(config, clock::now());
     let mut sessions: BTreeMap<SessionId, TakeId> = BTreeMap::new();
     let mut takes: BTreeMap<TakeId, Taken> = BTreeMap::new();

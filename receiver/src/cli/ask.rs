@@ -14,6 +14,15 @@ use super::{streams, table};
 /// A receiver that is to end has this long to close its recordings.
 const CLOSING: Duration = Duration::from_secs(120);
 
+/// What a person can do something about, of what was not taken.
+const COUNTED: [(&str, &str); 5] = [
+    ("key_needed", "attempts without a key"),
+    ("wrong_key", "with another key"),
+    ("no_key", "with a key, which this receiver has not"),
+    ("too_many_streams", "over the number of streams"),
+    ("too_many_from_address", "over the number of streams of one machine"),
+];
+
 pub(super) fn status(data: &Path, json: bool) -> anyhow::Result<ExitCode> {
     let Answer::Status(status) = ask(data, Request::Status)? else { bail!("the receiver is of another version") };
     let mut out = io::stdout().lock();
@@ -22,9 +31,17 @@ pub(super) fn status(data: &Path, json: bool) -> anyhow::Result<ExitCode> {
         writeln!(out)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let Status { version, address, data, disk, streams, .. } = &status;
+    let Status { version, address, data, encrypted, rejected, disk, streams, .. } = &status;
     let address = address.map_or_else(|| "nowhere yet".to_owned(), |address| address.to_string());
-    writeln!(out, "Send Learn {version} listens on {address} and records to {}", data.display())?;
+    let door = if *encrypted { "for those who have the key" } else { "for everybody, unencrypted" };
+    writeln!(out, "Send Learn {version} listens on {address}, {door}, and records to {}", data.display())?;
+    let refused: Vec<String> = COUNTED
+        .iter()
+        .filter_map(|(why, words)| Some(format!("{} {words}", rejected.get(*why).filter(|count| **count > 0)?)))
+        .collect();
+    if !refused.is_empty() {
+        writeln!(out, "turned away so far: {}", refused.join(", "))?;
+    }
     writeln!(out, "{}", streams::disk_words(disk, streams))?;
     if streams.is_empty() {
         writeln!(out, "{}", streams::NO_STREAM)?;

@@ -6,6 +6,7 @@ mod console;
 mod export;
 mod flags;
 mod info;
+mod key;
 mod list;
 mod logging;
 mod quality;
@@ -35,6 +36,9 @@ pub(crate) struct Arguments {
 enum Command {
     /// Receive streams and record them, until Ctrl-C.
     Serve {
+        /// The file of the key [default: the one that "send-learn key" made].
+        #[arg(long, value_name = "FILE")]
+        key_file: Option<PathBuf>,
         #[command(flatten)]
         settings: SettingFlags,
     },
@@ -46,6 +50,8 @@ enum Command {
         #[command(flatten)]
         settings: SettingFlags,
     },
+    /// Show the key that senders and viewers need; make it, the first time.
+    Key(key::KeyOptions),
     /// Say what the running receiver is doing.
     Status {
         /// For programs: one JSON document.
@@ -126,8 +132,9 @@ impl DataFolder {
 
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
-        Command::Serve { settings } => serve::run(settings.0),
+        Command::Serve { key_file, settings } => serve::run(settings.0, key_file),
         Command::Config { json, settings } => config::run(&settings.0, json),
+        Command::Key(options) => key::run(options),
         Command::Status { json, data } => ask::status(&data.path()?, json),
         Command::Rotate { data } => ask::rotate(&data.path()?),
         Command::Rename { stream, name, data } => ask::rename(&data.path()?, stream, name),

@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
 
@@ -9,6 +10,7 @@ use anyhow::{Context, bail};
 use send_learn::server::{Config, Server, Stop};
 use send_learn::settings::{Effective, Flags};
 use send_learn::{control, metrics};
+use send_learn_protocol::secure::Psk;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -16,10 +18,46 @@ use super::console::{self, Elsewhere, Log};
 use super::logging;
 use super::reload::Reload;
 
-pub(super) fn run(flags: Flags) -> anyhow::Result<ExitCode> {
+/// Who may send and watch.
+pub(super) enum Door {
+    /// Everybody.
+    Open,
+    /// Who has the key in this file.
+    File(PathBuf),
+    /// Who has the key of this machine, if there is one.
+    Machine,
+}
+
+impl Door {
+    /// The secret, and where its key is kept; `None`: everybody may.
+    fn key(&self, listen: SocketAddr) -> anyhow::Result<Option<(Psk, PathBuf)>> {
+        let path = match self {
+            Self::Open => return Ok(None),
+            Self::File(path) => Some(path.clone()),
+            Self::Machine => send_learn_key::file().ok(),
+        };
+        let key = path.as_deref().map_or(Ok(None), send_learn_key::load)?;
+        match (key, path, self) {
+            (Some(key), Some(path), _) => Ok(Some((key.psk(), path))),
+            (_, Some(path), Self::File(_)) => {
+                bail!("there is no key in {path}. Make one:\n\n    send-learn key --file {path}", path = path.display())
+            }
+            _ if listen.ip().is_loopback() => Ok(None),
+            _ => bail!(
+                "{listen} can be reached from other machines, and there is no key yet. Make one, and start again:\n\n    \
+                 send-learn key\n\nEnter it once on each studio machine: in the plugin's window, or by send-learn-send --set-key. Or, in a \
+                 network in which everybody may send, and watch what others play, unencrypted:\n\n    \
+                 send-learn serve --listen {listen} --open"
+            ),
+        }
+    }
+}
+
+pub(super) fn run(flags: Flags, key_file: Option<PathBuf>) -> anyhow::Result<ExitCode> {
     let effective = Effective::resolve(&flags)?;
     let settings = effective.settings();
-    refuse_to_be_open(settings.listen, settings.open)?;
+    let door = if settings.open { Door::Open } else { key_file.map_or(Door::Machine, Door::File) };
+    let (psk, kept) = door.key(settings.listen)?.unzip();
     let with_console = io::stdin().is_terminal() && io::stdout().is_terminal();
     let log = Log::default();
     let level = logging::start(&settings.log, settings.log_json, with_console.then(|| log.clone()));
@@ -28,6 +66,7 @@ pub(super) fn run(flags: Flags) -> anyhow::Result<ExitCode> {
     let config = Config {
         log_status: !with_console,
         max_streams: settings.max_streams,
+        psk,
         tunable: settings.tunable,
         ..Config::new(settings.listen, data.clone())
     };
@@ -39,6 +78,10 @@ pub(super) fn run(flags: Flags) -> anyhow::Result<ExitCode> {
     if let Some(address) = settings.metrics {
         let address = metrics::serve(address, server.remote())?;
         tracing::info!("figures for Prometheus: http://{address}/metrics");
+    }
+    match kept {
+        Some(path) => tracing::info!("only who has the key in {} can send and watch; everything is encrypted", path.display()),
+        None => tracing::info!("everybody who reaches {} can send and watch; nothing is encrypted", server.address()),
     }
     let elsewhere = Elsewhere::default();
     let config_file = flags.config.clone();
@@ -58,16 +101,6 @@ pub(super) fn run(flags: Flags) -> anyhow::Result<ExitCode> {
     control::close(&data);
     tracing::info!("all recordings are closed");
     Ok(ExitCode::SUCCESS)
-}
-
-fn refuse_to_be_open(listen: SocketAddr, open: bool) -> anyhow::Result<()> {
-    if !open && !listen.ip().is_loopback() {
-        bail!(
-            "{listen} can be reached from other machines, and nothing is encrypted yet: whoever reaches it can send streams and \
-             watch those of others. In a network that you trust, say so:\n\n    send-learn serve --listen {listen} --open"
-        );
-    }
-    Ok(())
 }
 
 /// From now on Ctrl-C, or being told to end, stops the server. SIGHUP has the settings read again; on a terminal it means that the

@@ -53,13 +53,23 @@ impl Server {
         let mut streams: Vec<StreamStatus> = accepted.map(|(take, stream)| stream.status(*take)).collect();
         streams.sort_by(|a, b| (&a.machine, &a.name, &a.take).cmp(&(&b.machine, &b.name, &b.take)));
         let version = env!("CARGO_PKG_VERSION").to_owned();
+        let rejected = self.receiver.rejected();
         let totals = Totals {
-            rejected_datagrams: self.receiver.rejected(),
+            rejected_datagrams: rejected.total(),
             viewers: self.tap.viewers() as u64,
             removed_recordings: self.retention.removed(),
             ..self.totals
         };
-        Status { version, address: Some(self.address), data: self.data.clone(), disk: self.disk.clone(), totals, streams }
+        Status {
+            version,
+            address: Some(self.address),
+            data: self.data.clone(),
+            encrypted: self.encrypted,
+            rejected: rejected.by_name().map(|(why, count)| (why.to_owned(), count)).collect(),
+            disk: self.disk.clone(),
+            totals,
+            streams,
+        }
     }
 }
 

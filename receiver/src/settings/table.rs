@@ -70,7 +70,7 @@ pub static TABLE: &[Setting] = &[
         kind: Kind::Switch("no-open"),
         default: "false",
         live: false,
-        about: "Listen beyond this machine although nothing is encrypted: whoever reaches the address can send and watch",
+        about: "Let everybody in, unencrypted: whoever reaches the address can send and watch. Otherwise the key is needed, if there is one; beyond this machine there must be one",
     },
     Setting { name: "data", kind: Kind::Folder, default: "~/SendLearn", live: false, about: "The folder for recordings" },
     Setting {

@@ -14,7 +14,8 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
 use send_learn_protocol::packet::hello::Description;
 use send_learn_protocol::quality::Level;
-use send_learn_protocol::tap::{Arrival, Frame, GREETING, Health, TapError};
+use send_learn_protocol::secure::{Psk, Random};
+use send_learn_protocol::tap::{Admission, Arrival, Door, Frame, Health, TapError, WRONG_KEY};
 use send_learn_protocol::units::HostNanos;
 
 use history::History;
@@ -29,9 +30,30 @@ const GREETING_TIME: Duration = Duration::from_secs(5);
 /// A viewer that sends more than this at once, in bytes, is closed: it has nothing to say, and the network loop reads it.
 const MAX_READ: usize = 64 << 10;
 
+/// What lets viewers in, each by a door of its own.
+#[derive(Debug)]
+pub struct Doors {
+    psk: Option<Psk>,
+    random: Random,
+    made: u64,
+}
+
+impl Doors {
+    /// With `psk`, only who has it comes in. `random` is used for this alone.
+    pub fn new(psk: Option<Psk>, random: Random) -> Self {
+        Self { psk, random, made: 0 }
+    }
+
+    fn next(&mut self) -> Door {
+        self.made += 2;
+        Door::new(self.psk, [self.random.number(self.made), self.random.number(self.made + 1)])
+    }
+}
+
 /// All viewers, and what a new one is told.
 pub struct Tap {
     listener: TcpListener,
+    doors: Doors,
     first_token: usize,
     viewers: BTreeMap<usize, Viewer>,
     streams: BTreeMap<u32, Arc<[u8]>>,
@@ -42,8 +64,7 @@ struct Viewer {
     stream: TcpStream,
     peer: SocketAddr,
     since: HostNanos,
-    /// What it sent of its greeting so far.
-    greeting: Vec<u8>,
+    door: Door,
     outbox: Outbox,
 }
 
@@ -52,9 +73,15 @@ impl Tap {
     ///
     /// # Errors
     /// What the poll says.
-    pub fn new(mut listener: TcpListener, registry: &Registry, listener_token: Token, first_token: usize) -> io::Result<Self> {
+    pub fn new(
+        mut listener: TcpListener,
+        registry: &Registry,
+        listener_token: Token,
+        first_token: usize,
+        doors: Doors,
+    ) -> io::Result<Self> {
         registry.register(&mut listener, listener_token, Interest::READABLE)?;
-        Ok(Self { listener, first_token, viewers: BTreeMap::new(), streams: BTreeMap::new(), history: History::default() })
+        Ok(Self { listener, doors, first_token, viewers: BTreeMap::new(), streams: BTreeMap::new(), history: History::default() })
     }
 
     /// How many viewers are connected.
@@ -81,9 +108,9 @@ impl Tap {
                 tracing::warn!(%peer, %error, "a viewer could not be let in");
                 continue;
             }
-            let mut outbox = Outbox::default();
-            outbox.push_history(Arc::from(GREETING.as_slice()));
-            self.viewers.insert(token, Viewer { stream, peer, since: now, greeting: Vec::new(), outbox });
+            let (door, mut outbox) = (self.doors.next(), Outbox::default());
+            outbox.push_first(door.greeting());
+            self.viewers.insert(token, Viewer { stream, peer, since: now, door, outbox });
             self.serve(token, registry);
         }
     }
@@ -91,9 +118,9 @@ impl Tap {
     /// A viewer's connection is ready to be read or written.
     pub fn serve(&mut self, token: usize, registry: &Registry) {
         let Some(viewer) = self.viewers.get_mut(&token) else { return };
-        let greeted = viewer.greeted();
+        let greeted = viewer.door.is_open();
         let mut served = viewer.read();
-        if viewer.greeted() && !greeted {
+        if viewer.door.is_open() && !greeted {
             self.streams.values().for_each(|up| viewer.outbox.push_history(Arc::clone(up)));
             self.history.frames().for_each(|frame| viewer.outbox.push_history(Arc::clone(frame)));
             tracing::info!(peer = %viewer.peer, "a viewer is connected");
@@ -108,7 +135,7 @@ impl Tap {
 
     /// Closes connections that have not greeted in time.
     pub fn close_silent(&mut self, now: HostNanos, registry: &Registry) {
-        let silent = |viewer: &Viewer| !viewer.greeted() && now.since(viewer.since) > GREETING_TIME;
+        let silent = |viewer: &Viewer| !viewer.door.is_open() && now.since(viewer.since) > GREETING_TIME;
         let tokens: Vec<usize> = self.viewers.iter().filter(|(_, viewer)| silent(viewer)).map(|(token, _)| *token).collect();
         for token in tokens {
             self.close(token, registry, &io::ErrorKind::TimedOut.into());
@@ -160,7 +187,7 @@ impl Tap {
     }
 
     fn send(&mut self, frame: Arc<[u8]>, optional: bool) {
-        for viewer in self.viewers.values_mut().filter(|viewer| viewer.greeted()) {
+        for viewer in self.viewers.values_mut().filter(|viewer| viewer.door.is_open()) {
             viewer.outbox.push(Arc::clone(&frame), optional);
         }
     }
@@ -174,11 +201,7 @@ impl Tap {
 }
 
 impl Viewer {
-    fn greeted(&self) -> bool {
-        self.greeting == GREETING
-    }
-
-    /// Reads the greeting; what comes after it is passed over.
+    /// Reads what the viewer says at the door; what comes after it is passed over.
     fn read(&mut self) -> io::Result<()> {
         let mut bytes = [0; 1_024];
         let mut total = 0;
@@ -187,11 +210,7 @@ impl Viewer {
                 Ok(0) => return Err(io::ErrorKind::ConnectionReset.into()),
                 Ok(n) => {
                     total += n;
-                    let wanted = (GREETING.len() - self.greeting.len()).min(n);
-                    self.greeting.extend_from_slice(&bytes[..wanted]);
-                    if !GREETING.starts_with(&self.greeting) {
-                        return Err(io::Error::other(TapError::Greeting));
-                    }
+                    self.hear(&bytes[..n])?;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -199,6 +218,24 @@ impl Viewer {
             }
         }
         Err(io::Error::new(io::ErrorKind::InvalidData, "it sends too much"))
+    }
+
+    fn hear(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self.door.push(bytes) {
+            Ok(None) => {}
+            Ok(Some(Admission { answer, sealer })) => {
+                self.outbox.push_first(answer);
+                self.outbox.seal_with(sealer);
+            }
+            Err(error) => {
+                if error == TapError::WrongKey {
+                    self.outbox.push_first(vec![WRONG_KEY]);
+                    self.outbox.write_to(&self.stream)?;
+                }
+                return Err(io::Error::other(error));
+            }
+        }
+        Ok(())
     }
 }
 

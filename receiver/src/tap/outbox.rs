@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::sync::Arc;
 
+use send_learn_protocol::tap::FrameSealer;
+
 /// Live frames that may wait for one viewer, in bytes: about 20 s of one stereo stream, or 1 s of 16.
 pub(super) const MAX_LIVE: usize = 8 << 20;
 
@@ -11,6 +13,10 @@ pub(super) const MAX_LIVE: usize = 8 << 20;
 /// the tap and bounded there. Of the live frames, the oldest that may be left out go when there are too many.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
+    /// What is said at the door, before any frame.
+    first: VecDeque<Arc<[u8]>>,
+    /// Seals frames, where there is a key.
+    sealer: Option<FrameSealer>,
     history: VecDeque<Arc<[u8]>>,
     live: VecDeque<Waiting>,
     /// Bytes of the live frames that may be left out.
@@ -29,6 +35,15 @@ struct Waiting {
 }
 
 impl Outbox {
+    pub(super) fn push_first(&mut self, bytes: Vec<u8>) {
+        self.first.extend((!bytes.is_empty()).then(|| bytes.into()));
+    }
+
+    /// From now on frames are sealed. To be said before the first of them.
+    pub(super) fn seal_with(&mut self, sealer: Option<FrameSealer>) {
+        self.sealer = sealer;
+    }
+
     pub(super) fn push_history(&mut self, frame: Arc<[u8]>) {
         self.history.push_back(frame);
     }
@@ -74,6 +89,17 @@ impl Outbox {
     }
 
     fn next(&mut self) -> Option<Arc<[u8]>> {
+        if let Some(bytes) = self.first.pop_front() {
+            return Some(bytes);
+        }
+        let frame = self.next_frame()?;
+        Some(match &mut self.sealer {
+            Some(sealer) => sealer.seal(&frame).into(),
+            None => frame,
+        })
+    }
+
+    fn next_frame(&mut self) -> Option<Arc<[u8]>> {
         if let Some(frame) = self.history.pop_front() {
             return Some(frame);
         }

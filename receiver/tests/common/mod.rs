@@ -13,6 +13,7 @@ use send_learn::take::{State, Take};
 use send_learn::timeline::crc_of;
 use send_learn_protocol::packet::hello::{Description, PropertyKey};
 use send_learn_protocol::record::*;
+use send_learn_protocol::secure::Key;
 use send_learn_protocol::sender::{SendMode, Sender, SenderConfig, SenderEvent};
 use send_learn_protocol::units::{HostId, MachineId, SamplePosition, StreamId, TakeId};
 
@@ -20,13 +21,20 @@ use send_learn_protocol::units::{HostId, MachineId, SamplePosition, StreamId, Ta
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 pub fn command(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_send-learn")).args(arguments).env("SEND_LEARN_CONFIG", "/dev/null").output().unwrap()
+    program().args(arguments).output().unwrap()
+}
+
+/// `send-learn`, which finds no settings: whatever key its user has is not that of the tests.
+pub fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_send-learn"));
+    command.env("SEND_LEARN_CONFIG", "/dev/null").env("XDG_CONFIG_HOME", "/nonexistent");
+    command
 }
 
 /// `send-learn serve` on a folder, with no settings but these.
 pub fn serve(data: &Path, listen: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_send-learn"));
-    command.args(["serve", "--listen", listen, "--data"]).arg(data).env("SEND_LEARN_CONFIG", "/dev/null");
+    let mut command = program();
+    command.args(["serve", "--listen", listen, "--data"]).arg(data);
     command
 }
 
@@ -47,6 +55,11 @@ impl Server {
         Self::start_command(&mut serve(data, listen))
     }
 
+    /// With further options.
+    pub fn start_with(data: &Path, listen: &str, options: &[&str]) -> Self {
+        Self::start_command(serve(data, listen).args(options))
+    }
+
     /// Starts `command`, which is to become a receiver.
     pub fn start_command(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
@@ -64,6 +77,13 @@ impl Server {
     /// Sends a signal.
     pub fn signal(&self, signal: rustix::process::Signal) {
         rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Memory that the process holds, in bytes.
+    pub fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
     }
 
     /// kill -9.
@@ -126,25 +146,34 @@ pub struct Player {
 
 impl Player {
     pub fn new(to: SocketAddr, name: &str, channels: u16) -> Self {
-        Self::describing(to, description(name, channels))
+        Self::with_key(to, name, channels, None)
+    }
+
+    /// A sender that speaks with a key, if it has one.
+    pub fn with_key(to: SocketAddr, name: &str, channels: u16, key: Option<Key>) -> Self {
+        Self::describing(to, description(name, channels), key)
     }
 
     /// A stream of another sample rate.
     pub fn at_rate(to: SocketAddr, name: &str, channels: u16, sample_rate: f64) -> Self {
-        Self::describing(to, Description { sample_rate, ..description(name, channels) })
+        Self::describing(to, Description { sample_rate, ..description(name, channels) }, None)
     }
 
     /// The next take of the same stream.
     pub fn another_take(before: &Self, to: SocketAddr) -> Self {
         let take = TakeId::random();
-        Self::describing(to, Description { take, ..before.sender.description().clone() })
+        Self::describing(to, Description { take, ..before.sender.description().clone() }, None)
     }
 
-    fn describing(to: SocketAddr, description: Description) -> Self {
+    fn describing(to: SocketAddr, description: Description, key: Option<Key>) -> Self {
         let channels = description.channels;
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
-        let config = SenderConfig { mode: SendMode::Fast, ..SenderConfig::default() };
+        let config = SenderConfig {
+            mode: SendMode::Fast,
+            keyed: key.map(|key| send_learn_key::keyed(key.psk()).unwrap()),
+            ..SenderConfig::default()
+        };
         let sender = Sender::new(config, description, now().0, now());
         Self { sender, socket, to, channels, position: 0, finished: false, loss: 0, chance: 1 }
     }

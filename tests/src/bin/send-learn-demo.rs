@@ -158,7 +158,7 @@ impl View {
         let messages = folder.join("viewer.log");
         let log = File::create(&messages).with_context(|| format!("cannot write {}", messages.display()))?;
         let mut command = Command::new(viewer);
-        command.args(["--connect", &receiver.address().to_string()]);
+        command.args(["--connect", &receiver.address().to_string()]).env("XDG_CONFIG_HOME", folder.join("config"));
         if window {
             println!("The viewer's window opens.");
         } else {

@@ -2,12 +2,14 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use send_learn_key::KeyFileError;
 use send_learn_protocol::packet::hello::PropertyKey;
 use send_learn_protocol::record::{MidiKind, Record, records};
-use send_learn_protocol::tap::{Frame, FrameReader, GREETING, TapError};
+use send_learn_protocol::tap::{Frame, FrameReader, TapError};
 use socket2::{SockRef, TcpKeepalive};
 
 use super::{Event, Link, Mailbox, MidiMessage, StreamKey};
@@ -29,6 +31,9 @@ pub enum LiveError {
     /// Nobody listens, or the network is in the way.
     #[error("{}", connect_words(.0))]
     Connect(io::Error),
+    /// The key of this machine cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
     /// The connection broke.
     #[error("the connection broke: {0}")]
     Broken(io::Error),
@@ -55,13 +60,14 @@ pub struct LiveSource {
 }
 
 impl LiveSource {
-    /// Starts to follow the receiver at `address` (`HOST:PORT`); its events go to `mailbox`.
+    /// Starts to follow the receiver at `address` (`HOST:PORT`); its events go to `mailbox`. The key is read from `key_file` anew for
+    /// each connection; without one, or where there is no such file, the viewer has none.
     ///
     /// # Errors
     /// The system's error when no thread can be started.
-    pub fn start(address: String, mailbox: Mailbox) -> io::Result<Self> {
+    pub fn start(address: String, key_file: Option<PathBuf>, mailbox: Mailbox) -> io::Result<Self> {
         let writer = mailbox.clone();
-        thread::Builder::new().name("tap".into()).spawn(move || follow(&address, &writer))?;
+        thread::Builder::new().name("tap".into()).spawn(move || follow(&address, key_file.as_deref(), &writer))?;
         Ok(Self { mailbox })
     }
 }
@@ -72,7 +78,7 @@ impl Drop for LiveSource {
     }
 }
 
-fn follow(address: &str, mailbox: &Mailbox) {
+fn follow(address: &str, key_file: Option<&Path>, mailbox: &Mailbox) {
     let (first, longest) = BACKOFF;
     let mut backoff = first;
     for connection in 1.. {
@@ -80,7 +86,7 @@ fn follow(address: &str, mailbox: &Mailbox) {
             return;
         }
         let mut greeted = false;
-        let end = connect(address).and_then(|stream| read(stream, connection, mailbox, &mut greeted));
+        let end = connect(address).and_then(|stream| read(stream, frames(key_file)?, connection, mailbox, &mut greeted));
         let Err(error) = end else { return };
         if !mailbox.push(Event::Link(Link::Down { reason: error.to_string() })) {
             return;
@@ -96,7 +102,16 @@ fn follow(address: &str, mailbox: &Mailbox) {
     }
 }
 
-/// Connects and greets. All addresses of a name are tried.
+/// Reads frames with the key, if there is one.
+fn frames(key_file: Option<&Path>) -> Result<FrameReader, LiveError> {
+    let key = key_file.map_or(Ok(None), send_learn_key::load)?;
+    Ok(match key {
+        Some(key) => FrameReader::keyed(key.psk(), send_learn_key::random().map_err(LiveError::Broken)?),
+        None => FrameReader::default(),
+    })
+}
+
+/// Connects. All addresses of a name are tried.
 fn connect(address: &str) -> Result<TcpStream, LiveError> {
     let mut last = io::Error::from(ErrorKind::AddrNotAvailable);
     for address in address.to_socket_addrs().map_err(LiveError::Resolve)? {
@@ -108,21 +123,25 @@ fn connect(address: &str) -> Result<TcpStream, LiveError> {
     Err(LiveError::Connect(last))
 }
 
-fn prepare(mut stream: TcpStream) -> io::Result<TcpStream> {
+fn prepare(stream: TcpStream) -> io::Result<TcpStream> {
     let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(5)).with_interval(Duration::from_secs(5));
     SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(READ_TIMEOUT))?;
-    stream.write_all(&GREETING)?;
     Ok(stream)
 }
 
 /// Reads frames until the connection ends (`Err`) or nobody wants them any more (`Ok`).
-fn read(mut stream: TcpStream, connection: u32, mailbox: &Mailbox, greeted: &mut bool) -> Result<(), LiveError> {
-    let mut frames = FrameReader::default();
+fn read(
+    mut stream: TcpStream,
+    mut frames: FrameReader,
+    connection: u32,
+    mailbox: &Mailbox,
+    greeted: &mut bool,
+) -> Result<(), LiveError> {
     let mut buffer = vec![0; 64 << 10];
-    let mut silent = true;
     while !mailbox.is_closed() {
+        stream.write_all(&frames.to_send()).map_err(LiveError::Broken)?;
         let len = match stream.read(&mut buffer) {
             Ok(0) => return Err(LiveError::Closed),
             Ok(len) => len,
@@ -132,9 +151,7 @@ fn read(mut stream: TcpStream, connection: u32, mailbox: &Mailbox, greeted: &mut
         frames.push(&buffer[..len]);
         loop {
             let frame = frames.next_frame()?;
-            // The greeting has been read when there is a frame, or when at least its length came and no error.
-            if silent && (frame.is_some() || len >= GREETING.len()) {
-                silent = false;
+            if frames.is_connected() && !*greeted {
                 *greeted = true;
                 mailbox.push(Event::Link(Link::Connected));
             }

@@ -1,6 +1,7 @@
 //! Sends WAV and MIDI files to a receiver, through the same capture and uplink as the plugin.
 
 mod folder;
+mod key;
 mod pipe;
 mod progress;
 mod rest;
@@ -20,9 +21,9 @@ use send_learn_plugin::files::{Form, Performance, Song, Wav};
 use send_learn_plugin::identity::{self, SERVER_VARIABLE};
 use send_learn_plugin::report::{LinkState, Report};
 use send_learn_plugin::settings::{REFUSED, Settings};
-use send_learn_plugin::uplink::{StreamHandle, TakeConfig, Uplink};
+use send_learn_plugin::uplink::{StreamHandle, TakeConfig};
 use send_learn_protocol::consent::Consent;
-use send_learn_protocol::packet::hello::{Description, PropertyKey};
+use send_learn_protocol::packet::hello::{Description, PropertyKey, Refusal};
 use send_learn_protocol::record::EndReason;
 use send_learn_protocol::sender::SendMode;
 use send_learn_protocol::units::{SamplePosition, StreamId};
@@ -34,7 +35,7 @@ use progress::Progress;
 ///
 /// Where the MIDI is longer than the audio, the recording goes on to the last event, and what has no audio is a gap.
 #[derive(Clone, Debug, Parser)]
-#[command(version, group = clap::ArgGroup::new("files").args(["wav", "midi", "folder", "stdin", "rest"]).required(true).multiple(true))]
+#[command(version, group = clap::ArgGroup::new("files").args(["wav", "midi", "folder", "stdin", "rest", "set_key"]).required(true).multiple(true))]
 struct Options {
     /// WAV file: float32, or integers of 8, 16, 24 (exact) or 32 bits (rounded to float32).
     #[arg(long)]
@@ -54,6 +55,10 @@ struct Options {
     /// Sends what earlier programs could not: takes of a DAW that ended, or crashed, while no receiver was there.
     #[arg(long, conflicts_with_all = ["wav", "midi", "folder", "stdin"])]
     rest: bool,
+    /// Enters the key of the studio, typed or from standard input, for all programs of this machine, and ends. "send-learn key" shows it
+    /// at the receiver.
+    #[arg(long, conflicts_with_all = ["wav", "midi", "folder", "stdin", "rest"])]
+    set_key: bool,
     /// The receiver, as address:port [default: 127.0.0.1:8080; with --rest: where it was to go].
     #[arg(long, env = SERVER_VARIABLE)]
     to: Option<String>,
@@ -69,6 +74,9 @@ struct Options {
     /// What the contributor agreed to, in words; "no" forbids every export [default: as in the plugin's settings].
     #[arg(long)]
     consent: Option<String>,
+    /// The file of the key [default: the one that all programs of this machine use].
+    #[arg(long, value_name = "FILE")]
+    key_file: Option<PathBuf>,
     /// As fast as the receiver takes it, instead of in real time.
     #[arg(long)]
     fast: bool,
@@ -93,12 +101,16 @@ impl Options {
 /// How often the state is looked at while waiting.
 const STEP: Duration = Duration::from_millis(1);
 
+/// How long a receiver is asked that has another key, in seconds.
+const KEY_TIMEOUT: f64 = 3.0;
+
 /// The status of a program that was interrupted (128 and SIGINT).
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
     let options = Options::parse();
     let sent = match &options.folder {
+        _ if options.set_key => key::set(),
         _ if options.rest => rest::send(&options),
         _ if options.stdin => pipe::send(&options),
         Some(folder) => folder::send(&options, folder),
@@ -126,7 +138,7 @@ fn send(options: &Options, interrupts: Arc<AtomicU32>) -> Result<bool> {
     if performance.length() == 0 {
         bail!("the files hold neither audio nor events: there is nothing to send");
     }
-    let uplink = Uplink::acquire().context("the system grants no thread or socket")?;
+    let uplink = key::uplink(options)?;
     let stream = uplink.open(options.to());
     let config = CaptureConfig {
         sample_rate: f64::from(performance.sample_rate()),
@@ -278,7 +290,12 @@ impl Watch<'_> {
             return Ok(());
         }
         let waited = self.unanswered.get_or_insert_with(Instant::now).elapsed();
-        if self.options.timeout <= 0.0 || waited.as_secs_f64() < self.options.timeout {
+        let timeout = match report.link {
+            // Waiting does not mend it, but somebody else than the receiver may have said it.
+            LinkState::Refused(Refusal::KeyNeeded | Refusal::WrongKey | Refusal::NoKey) => KEY_TIMEOUT.min(self.options.timeout),
+            _ => self.options.timeout,
+        };
+        if timeout <= 0.0 || waited.as_secs_f64() < timeout {
             return Ok(());
         }
         let to = self.options.to();

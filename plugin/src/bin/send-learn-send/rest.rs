@@ -3,10 +3,10 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
-use send_learn_plugin::uplink::{Rest, Uplink};
+use anyhow::{Result, bail};
+use send_learn_plugin::uplink::Rest;
 
-use super::{Options, watch_interrupts};
+use super::{Options, key, watch_interrupts};
 
 /// How often the state is looked at, and how often it is said.
 const STEP: Duration = Duration::from_millis(20);
@@ -15,7 +15,7 @@ const LINE: Duration = Duration::from_secs(5);
 /// True when nothing is left, false when a person stopped it.
 pub(crate) fn send(options: &Options) -> Result<bool> {
     let interrupts = watch_interrupts()?;
-    let uplink = Uplink::acquire().context("the system grants no thread or socket")?;
+    let uplink = key::uplink(options)?;
     // Where a person named a receiver, all goes there.
     let stream = options.to.as_deref().map(|to| uplink.open(to));
     if let Some(stream) = &stream {
