@@ -20,7 +20,16 @@ struct Shared<T> {
 struct Inner<T> {
     items: VecDeque<T>,
     bytes: usize,
+    /// How often everything was taken.
+    drains: u64,
     nudged: bool,
+}
+
+/// What one source of data has in a queue: no source can take all of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Share {
+    drains: u64,
+    bytes: usize,
 }
 
 impl<T> Clone for Queue<T> {
@@ -32,18 +41,23 @@ impl<T> Clone for Queue<T> {
 impl<T> Queue<T> {
     /// An empty queue that takes at most `limit` bytes of data.
     pub fn new(limit: usize) -> Self {
-        let inner = Inner { items: VecDeque::new(), bytes: 0, nudged: false };
+        let inner = Inner { items: VecDeque::new(), bytes: 0, drains: 0, nudged: false };
         Self(Arc::new(Shared { inner: Mutex::new(inner), ready: Condvar::new(), limit }))
     }
 
-    /// Appends `item`, which stands for `bytes` bytes; false, and nothing appended, when there is no room.
+    /// Appends `item`, which stands for `bytes` bytes; false, and nothing appended, when there is no room, or when the source to
+    /// which `share` belongs would have more than a quarter of it.
     #[must_use]
-    pub fn try_push(&self, item: T, bytes: usize) -> bool {
+    pub fn try_push(&self, item: T, bytes: usize, share: &mut Share) -> bool {
         let mut inner = self.lock();
-        if inner.bytes + bytes > self.0.limit {
+        if share.drains != inner.drains {
+            *share = Share { drains: inner.drains, bytes: 0 };
+        }
+        if inner.bytes + bytes > self.0.limit || share.bytes + bytes > self.0.limit / 4 {
             return false;
         }
         inner.bytes += bytes;
+        share.bytes += bytes;
         inner.items.push_back(item);
         self.0.ready.notify_one();
         true
@@ -67,6 +81,7 @@ impl<T> Queue<T> {
         let guard = self.lock();
         let (mut inner, _) = self.0.ready.wait_timeout_while(guard, timeout, waiting).unwrap_or_else(PoisonError::into_inner);
         inner.bytes = 0;
+        inner.drains += 1;
         inner.nudged = false;
         std::mem::take(&mut inner.items)
     }
@@ -82,13 +97,26 @@ mod tests {
 
     #[test]
     fn data_is_refused_when_the_queue_is_full_and_control_is_not() {
-        let queue = Queue::new(10);
-        assert!(queue.try_push(1, 6));
-        assert!(!queue.try_push(2, 5));
-        queue.push(3);
-        assert!(queue.try_push(4, 4));
-        assert_eq!(queue.drain(Duration::ZERO), [1, 3, 4]);
-        assert!(queue.try_push(5, 10));
+        let queue = Queue::new(12);
+        let mut shares = [Share::default(); 5];
+        assert!(shares[..3].iter_mut().all(|share| queue.try_push(1, 3, share)));
+        assert!(queue.try_push(2, 2, &mut shares[3]));
+        assert!(!queue.try_push(3, 2, &mut shares[4]));
+        queue.push(4);
+        assert!(queue.try_push(5, 1, &mut shares[4]));
+        assert_eq!(queue.drain(Duration::ZERO), [1, 1, 1, 2, 4, 5]);
+        assert!(queue.try_push(6, 3, &mut shares[0]));
+    }
+
+    #[test]
+    fn no_source_takes_the_room_of_others() {
+        let queue = Queue::new(400);
+        let (mut loud, mut quiet) = (Share::default(), Share::default());
+        let taken = (0..1_000).filter(|_| queue.try_push(1, 10, &mut loud)).count();
+        assert_eq!(taken, 10);
+        assert!(queue.try_push(2, 100, &mut quiet));
+        assert_eq!(queue.drain(Duration::ZERO).len(), 11);
+        assert!(queue.try_push(1, 100, &mut loud), "with the queue empty, it has its share again");
     }
 
     #[test]

@@ -26,7 +26,7 @@ use crate::data_folder::{DataError, DataFolder};
 use crate::disk::DiskStatus;
 use crate::health::Meter;
 use crate::names::Names;
-use crate::queue::Queue;
+use crate::queue::{Queue, Share};
 use crate::ranges::RangeSet;
 use crate::recorder::{self, Command, Report};
 use crate::retention::Retention;
@@ -43,7 +43,7 @@ const LISTENER: Token = Token(1);
 const WAKER: Token = Token(2);
 const FIRST_VIEWER: usize = 3;
 
-/// Bytes of entries that may wait for the recorder: several seconds of 16 stereo streams.
+/// Bytes of entries that may wait for the recorder: several seconds of 16 stereo streams. One stream may have a quarter of it.
 const QUEUE: usize = 32 << 20;
 
 /// Batches of datagrams that are read before other things have their turn.
@@ -142,6 +142,8 @@ struct Stream {
     progress: Arc<Progress>,
     meter: Meter,
     health: Health,
+    /// What it has in the queue to the recorder.
+    share: Share,
     /// Entries that the disk did not take. They are asked for again after a while: at once would only load the network.
     unkept: RangeSet,
 }
@@ -321,7 +323,7 @@ impl Server {
                     let Some((take, stream)) = stream_of(&self.sessions, &mut self.streams, session) else { continue };
                     let len = entry.len();
                     let command = Command::Entry { take, number, arrival, arrived: now, entry: Arc::clone(&entry) };
-                    if !self.commands.try_push(command, len) {
+                    if !self.commands.try_push(command, len, &mut stream.share) {
                         // The disk is too slow. The sender has the entry, and is asked for it again.
                         stream.unkept.insert_one(number);
                         self.totals.refused_entries += 1;
@@ -375,6 +377,7 @@ impl Server {
                     progress: Arc::default(),
                     meter: Meter::default(),
                     health: Health::default(),
+                    share: Share::default(),
                     unkept: RangeSet::default(),
                 };
                 self.streams.insert(take, stream);
