@@ -230,8 +230,9 @@ impl Viewer {
             Err(error) => {
                 if error == TapError::WrongKey {
                     self.outbox.push_first(vec![WRONG_KEY]);
-                    self.outbox.write_to(&self.stream)?;
                 }
+                // From the greeting it learns why it is turned away, however early it spoke.
+                self.outbox.write_to(&self.stream)?;
                 return Err(io::Error::other(error));
             }
         }
