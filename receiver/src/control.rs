@@ -51,7 +51,7 @@ pub enum Request {
 #[serde(tag = "answer", rename_all = "lowercase")]
 pub enum Answer {
     /// What the receiver is doing.
-    Status(Status),
+    Status(Box<Status>),
     /// It will be done.
     Accepted,
     /// It was not done.
@@ -125,7 +125,7 @@ fn answer(stream: &UnixStream, remote: &Remote) -> io::Result<()> {
     let mut line = String::new();
     BufReader::new(stream.take(MAX_REQUEST)).read_line(&mut line)?;
     let answer = match serde_json::from_str(&line) {
-        Ok(Request::Status) => Answer::Status((*remote.status()).clone()),
+        Ok(Request::Status) => Answer::Status(Box::new((*remote.status()).clone())),
         Ok(Request::Rotate) => {
             remote.rotate();
             Answer::Accepted
