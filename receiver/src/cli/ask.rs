@@ -31,7 +31,7 @@ pub(super) fn status(data: &Path, json: bool) -> anyhow::Result<ExitCode> {
         writeln!(out)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let Status { version, address, data, encrypted, rejected, disk, streams, .. } = &status;
+    let Status { version, address, data, encrypted, rejected, disk, streams, .. } = &*status;
     let address = address.map_or_else(|| "nowhere yet".to_owned(), |address| address.to_string());
     let door = if *encrypted { "for those who have the key" } else { "for everybody, unencrypted" };
     writeln!(out, "Send Learn {version} listens on {address}, {door}, and records to {}", data.display())?;
