@@ -9,12 +9,12 @@ use send_learn_plugin::capture::{Capture, CaptureConfig, Wanted, capture};
 use send_learn_plugin::clock;
 use send_learn_plugin::files::{Pipe, PipeError};
 use send_learn_plugin::transport::Observed;
-use send_learn_plugin::uplink::{TakeConfig, Uplink};
+use send_learn_plugin::uplink::TakeConfig;
 use send_learn_protocol::record::EndReason;
 use send_learn_protocol::sender::SendMode;
 
 use super::progress::Progress;
-use super::{Options, STEP, Watch, address, describe, watch_interrupts};
+use super::{Options, STEP, Watch, address, describe, key, watch_interrupts};
 
 /// Blocks that may wait between the pipe and the capture.
 const WAITING: usize = 8;
@@ -37,7 +37,7 @@ pub(crate) fn send(options: &Options) -> Result<bool> {
     let config =
         CaptureConfig { sample_rate: f64::from(form.rate), channels: form.channels, max_block: options.block, patient: true };
     let blocks = read(pipe, options.block as usize)?;
-    let uplink = Uplink::acquire().context("the system grants no thread or socket")?;
+    let uplink = key::uplink(options)?;
     let stream = uplink.open(options.to());
     let (audio, captured) = capture(config);
     let mode = if options.fast { SendMode::Fast } else { SendMode::Live };
