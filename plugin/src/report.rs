@@ -38,6 +38,8 @@ pub struct Report {
     pub address: Option<SocketAddr>,
     /// What is wrong, in words; empty when nothing is.
     pub problem: String,
+    /// Why the key of this machine cannot be used, in words; empty when it can, or there is none.
+    pub key_problem: String,
     /// Whether a take is running.
     pub running: bool,
     /// Whether the host plays but nothing is captured.

@@ -6,10 +6,11 @@ use egui::{RichText, vec2};
 use parking_lot::Mutex;
 
 use send_learn_protocol::packet::header::VERSION;
+use send_learn_protocol::packet::hello::Refusal;
 
 use super::theme;
 use crate::instance::Instance;
-use crate::report::Tested;
+use crate::report::{LinkState, Report, Tested};
 
 /// What the two buttons beside the address take, in logical pixels.
 const BUTTONS: f32 = 168.0;
@@ -23,14 +24,13 @@ pub(super) struct ReceiverField {
     address: String,
     test: Option<Arc<Mutex<Tested>>>,
     key: String,
-    /// Whether this machine has a key, and what came of the last that was entered.
-    has_key: bool,
+    /// What came of the last key that was entered.
     entered: Option<Result<(), String>>,
 }
 
 impl ReceiverField {
     pub(super) fn new(address: String) -> Self {
-        Self { address, has_key: has_key(), ..Self::default() }
+        Self { address, ..Self::default() }
     }
 
     /// Whether an answer is awaited.
@@ -61,15 +61,16 @@ impl ReceiverField {
             let (color, words) = test_result(&test.lock(), clock);
             ui.add(egui::Label::new(RichText::new(words).color(color).size(12.5)).wrap());
         }
-        self.show_key(ui, instance);
+        if self.entered.is_some() || instance.report().is_some_and(|report| wants_key(&report)) {
+            self.show_key(ui, instance);
+        }
     }
 
-    /// The key is entered once on each machine; what was entered is not shown again.
+    /// The key is entered once on each machine, when the receiver asks for it; what was entered is not shown again.
     fn show_key(&mut self, ui: &mut egui::Ui, instance: &Instance) {
         ui.horizontal(|ui| {
             ui.add_sized([60.0, 26.0], egui::Label::new("Key"));
-            let hint = if self.has_key { "in use; paste another to change it" } else { "none; \"send-learn key\" shows it there" };
-            let field = egui::TextEdit::singleline(&mut self.key).hint_text(hint);
+            let field = egui::TextEdit::singleline(&mut self.key).hint_text("Paste what \"send-learn key\" shows there");
             let response = ui.add(field.margin(vec2(8.0, 5.0)).desired_width(ui.available_width() - USE));
             let entered = response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
             let used = ui.button("Use").on_hover_text("For all tracks on this computer").clicked();
@@ -78,7 +79,6 @@ impl ReceiverField {
                 if outcome.is_ok() {
                     self.key.clear();
                 }
-                self.has_key = has_key();
                 self.entered = Some(outcome);
             }
         });
@@ -90,9 +90,13 @@ impl ReceiverField {
     }
 }
 
-/// One that cannot be used is one: the state says what is wrong with it.
-fn has_key() -> bool {
-    !matches!(send_learn_key::machine(), Ok(None))
+/// Whether there is no session for want of the right key.
+fn wants_key(report: &Report) -> bool {
+    match report.link {
+        LinkState::Refused(reason) => matches!(reason, Refusal::KeyNeeded | Refusal::WrongKey | Refusal::NoKey),
+        LinkState::Failed => !report.key_problem.is_empty(),
+        _ => false,
+    }
 }
 
 /// What the test showed, in words. `clock` is how far the receiver's clock is ahead, and how well that is known, in nanoseconds.

@@ -318,6 +318,7 @@ impl Stream {
         if !self.key_problem.is_empty() && report.link != LinkState::Idle {
             report.link = LinkState::Failed;
             report.problem.clone_from(&self.key_problem);
+            report.key_problem.clone_from(&self.key_problem);
         } else if let LinkState::Refused(reason) = report.link {
             report.problem = reason.to_string();
         } else if report.link == LinkState::Connected {
