@@ -61,7 +61,10 @@ fn main() -> Result<()> {
     let mut librosa = std::env::var_os("SEND_LEARN_PYTHON").map(|python| Librosa::new(Path::new(&python), &samples)).transpose()?;
     let (mut one, mut all, mut transforms, mut theirs) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for _ in 0..RUNS {
-        one.push(cpu_of(|| Ok(drop(black_box(extract(&plan, &samples)?))))?);
+        one.push(cpu_of(|| {
+            black_box(extract(&plan, &samples)?);
+            Ok(())
+        })?);
         all.push(on_all_cores(cores, &plan, &samples)?);
         transforms.push(cpu_of(|| bare_transforms(&plan, &samples))?);
         if let Some(librosa) = &mut librosa {

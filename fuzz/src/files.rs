@@ -81,7 +81,7 @@ pub(crate) fn smf(bytes: &[u8]) {
     if let Ok(song) = Song::read(Path::new("fuzzed.mid"), bytes) {
         let performance = Performance::new(None, Some(song), 48_000);
         let length = performance.length();
-        assert!(performance.next_block(512) as u64 <= length.max(512));
+        assert!(u64::from(performance.next_block(512)) <= length.max(512));
     }
 }
 

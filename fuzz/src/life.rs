@@ -112,7 +112,16 @@ fn description() -> Description {
 }
 
 fn receiver(secret: u8, now: HostNanos) -> Receiver {
-    Receiver::new(ReceiverConfig { identity: ReceiverId([9; 16]), max_streams: 4, max_streams_per_address: 4, secret: [secret; 32], psk: None }, now)
+    Receiver::new(
+        ReceiverConfig {
+            identity: ReceiverId([9; 16]),
+            max_streams: 4,
+            max_streams_per_address: 4,
+            secret: [secret; 32],
+            psk: None,
+        },
+        now,
+    )
 }
 
 fn sender_address() -> SocketAddr {

@@ -37,14 +37,17 @@ pub(crate) fn hostile(bytes: &[u8]) {
     }
 }
 
+/// An entry, and its place.
+type Sent = (Shard, Arc<[u8]>);
+
 /// Entries of any length, in groups by any plan, of whose datagrams any are lost: what at least k of a group bring back is right.
 pub(crate) fn rebuild(bytes: &[u8]) {
     let mut bytes = Bytes::new(bytes);
     let plan = Plan { sources: bytes.byte() % 16 + 1, parities: bytes.byte() % 9, depth: bytes.byte() % 8 + 1 };
     let mut encoder = Encoder::new(plan);
-    let mut groups: BTreeMap<u32, Vec<(Shard, Arc<[u8]>)>> = BTreeMap::new();
+    let mut groups = BTreeMap::<u32, Vec<Sent>>::new();
     for _ in 0..bytes.byte() % 64 {
-        let entry: Arc<[u8]> = [&[0; 8][..], &bytes.some()[..]].concat()[..].into();
+        let entry: Arc<[u8]> = [&[0; 8][..], bytes.some()].concat()[..].into();
         let entry = if entry.len() > MAX_PAYLOAD - 2 { entry[..MAX_PAYLOAD - 2].into() } else { entry };
         let shard = encoder.push(entry.clone());
         groups.entry(shard.group).or_default().push((shard, entry));

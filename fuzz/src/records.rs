@@ -110,7 +110,7 @@ fn samples(bytes: &mut Bytes<'_>, channels: u16) -> Vec<f32> {
     let wave = |n: usize| ((n as f64 * step + start) * 0.01).sin();
     let sample = |n: usize, bytes: &mut Bytes<'_>| match format {
         0 => 0.0,
-        1 => (wave(n) * 32_767.0) as i16 as f32 / 32_768.0,
+        1 => f32::from((wave(n) * 32_767.0) as i16) / 32_768.0,
         2 => (wave(n) * 8_388_607.0) as i32 as f32 / 8_388_608.0,
         _ if n < 8 => f32::from_bits(bytes.u32()),
         _ => wave(n) as f32,

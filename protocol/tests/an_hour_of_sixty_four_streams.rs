@@ -210,7 +210,13 @@ struct Studio {
 impl Studio {
     fn new(seed: u64) -> Self {
         let now = HostNanos(1_000_000);
-        let config = ReceiverConfig { identity: ReceiverId([9; 16]), max_streams: STREAMS, max_streams_per_address: STREAMS, secret: [seed as u8; 32], psk: None };
+        let config = ReceiverConfig {
+            identity: ReceiverId([9; 16]),
+            max_streams: STREAMS,
+            max_streams_per_address: STREAMS,
+            secret: [seed as u8; 32],
+            psk: None,
+        };
         let mut random = Random(seed);
         let streams: Vec<Stream> =
             (0..STREAMS).map(|number| Stream::new(number, weather(number, &mut random), seed, now)).collect();

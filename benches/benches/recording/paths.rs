@@ -80,7 +80,8 @@ fn ours(keep: bool) -> Result<(f64, Vec<Vec<u8>>)> {
         let (stop, received) = (Arc::clone(&stop), Arc::clone(&received));
         thread::Builder::new().name("sender".into()).spawn(move || send(address, &stop, &received))?
     };
-    let config = ReceiverConfig { identity: ReceiverId::random(), max_streams: 1, max_streams_per_address: 1, secret: [7; 32], psk: None };
+    let config =
+        ReceiverConfig { identity: ReceiverId::random(), max_streams: 1, max_streams_per_address: 1, secret: [7; 32], psk: None };
     let mut receiver = Receiver::new(config, clock::now());
     let (mut kept, mut out, mut count, mut used, mut complete) = (Vec::new(), Vec::new(), 0, 0.0, 0);
     let deadline = Instant::now() + Duration::from_secs(120);
