@@ -56,6 +56,7 @@ pub(super) fn run(options: &ReplayOptions) -> anyhow::Result<ExitCode> {
         signal_hook::flag::register_conditional_shutdown(signal, i32::from(INTERRUPTED), Arc::clone(&stop))?;
         signal_hook::flag::register(signal, Arc::clone(&stop))?;
     }
+    let key = send_learn_key::machine()?;
     let mut code = ExitCode::SUCCESS;
     for parts in takes(options, &mut code)? {
         let summary = &parts[0].summary;
@@ -72,6 +73,8 @@ pub(super) fn run(options: &ReplayOptions) -> anyhow::Result<ExitCode> {
             &Replay {
                 to,
                 speed: options.speed,
+                // Other random bytes for each take.
+                keyed: key.as_ref().map(|key| send_learn_key::keyed(key.psk())).transpose()?,
                 patience: Duration::from_secs(options.timeout),
                 stop: &stop,
                 progress: &|position| bar.set_position(position - first),

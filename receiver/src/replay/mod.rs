@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use send_learn_protocol::packet::hello::{Description, PropertyKey};
 use send_learn_protocol::record::{End, EndReason};
+use send_learn_protocol::secure::Keyed;
 use send_learn_protocol::sender::{SendMode, Sender, SenderConfig};
 use send_learn_protocol::units::{HostId, MachineId, SamplePosition, StreamId, TakeId};
 
@@ -65,6 +66,8 @@ pub struct Replay<'a> {
     pub to: SocketAddr,
     /// How fast.
     pub speed: Speed,
+    /// The studio's secret, if there is one.
+    pub keyed: Option<Keyed>,
     /// Nobody answered for so long: give up.
     pub patience: Duration,
     /// Set by a person who has seen enough: what was sent until then becomes a take.
@@ -94,7 +97,7 @@ pub fn replay(parts: &[Recording], replay: &Replay<'_>) -> Result<Sent, ReplayEr
     let take = description.take.to_string();
     let rate = description.sample_rate;
     let mode = if replay.speed == Speed::Times(1.0) { SendMode::Live } else { SendMode::Fast };
-    let config = SenderConfig { mode, ..SenderConfig::default() };
+    let config = SenderConfig { mode, keyed: replay.keyed, ..SenderConfig::default() };
     let mut link = Link::open(Sender::new(config, description, seed(), now()), replay)?;
     let (begin, origin) = (now(), first.summary.first_sample);
     let due = |position: u64| match replay.speed {
