@@ -79,3 +79,22 @@ pub fn report_usage(before: &Usage) -> Result<()> {
     println!("{} {}", usage.cpu - before.cpu, usage.peak_mb);
     Ok(())
 }
+
+/// The CPU time of each thread of a process so far, in seconds, by the thread's name; threads of one name together.
+///
+/// # Errors
+/// Where there is no /proc.
+pub fn threads(child: &Child) -> Result<Vec<(String, f64)>> {
+    let mut found: Vec<(String, f64)> = Vec::new();
+    for task in std::fs::read_dir(format!("/proc/{}/task", child.id())).context("these figures need Linux's /proc")? {
+        let task = task?.path();
+        let name = std::fs::read_to_string(task.join("comm"))?.trim().to_owned();
+        let statistics = std::fs::read_to_string(task.join("schedstat"))?;
+        let cpu = statistics.split(' ').next().unwrap_or_default().parse::<f64>()? / 1.0e9;
+        match found.iter_mut().find(|(other, _)| *other == name) {
+            Some((_, sum)) => *sum += cpu,
+            None => found.push((name, cpu)),
+        }
+    }
+    Ok(found)
+}
