@@ -170,7 +170,7 @@ fn a_part_that_is_long_enough_is_closed_and_its_journal_goes() {
     Take::new(&description()).save(folder).unwrap();
     let mut packer = Packer::new(SourceNumber(0));
     let blocks = 3_000;
-    (0..blocks).for_each(|block| push_block(&mut packer, block * 4_096, 4_096, |crc| crc));
+    (0..blocks).for_each(|block| push_samples(&mut packer, block * 4_096, &noise(block, 4_096), |crc| crc));
     packer.flush();
     let mut journal = Journal::create(folder, TAKE, 1).unwrap();
     let progress = Arc::new(Progress::default());
@@ -285,10 +285,23 @@ fn closed(write: impl FnOnce(&mut Packer)) -> (tempfile::TempDir, Take) {
 
 fn push_block(packer: &mut Packer, position: u64, frames: u64, crc: impl FnOnce(u32) -> u32) {
     let samples: Vec<f32> = (position * 2..(position + frames) * 2).map(sample).collect();
-    let position = SamplePosition(position);
-    packer.push_audio(position, CHANNELS, &samples);
-    let crc = crc(crc_of(&samples));
-    packer.push(&Record::Block(Block { position, frames: frames as u32, crc, host: HostNanos(1), playhead: None }));
+    push_samples(packer, position, &samples, crc);
+}
+
+fn push_samples(packer: &mut Packer, position: u64, samples: &[f32], crc: impl FnOnce(u32) -> u32) {
+    let (position, frames) = (SamplePosition(position), (samples.len() / usize::from(CHANNELS)) as u32);
+    packer.push_audio(position, CHANNELS, samples);
+    let crc = crc(crc_of(samples));
+    packer.push(&Record::Block(Block { position, frames, crc, host: HostNanos(1), playhead: None }));
+}
+
+/// Samples with all bits of a float32, which nothing makes smaller.
+fn noise(seed: u64, frames: u64) -> Vec<f32> {
+    let mixed = |index: u64| {
+        let word = (seed << 32 | index).wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        ((word ^ word >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 41) as u32
+    };
+    (0..frames * u64::from(CHANNELS)).map(|index| f32::from_bits(0x3F00_0000 | mixed(index))).collect()
 }
 
 fn push_note(packer: &mut Packer, position: u64) {
