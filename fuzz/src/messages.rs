@@ -2,7 +2,7 @@
 
 use send_learn_protocol::packet::close::{Close, Gone};
 use send_learn_protocol::packet::feedback::Feedback;
-use send_learn_protocol::packet::header::{self, MAX_PAYLOAD};
+use send_learn_protocol::packet::header::{self, MAX_PAYLOAD, MAX_SEALED};
 use send_learn_protocol::packet::hello::{Hello, HelloAck, Refusal};
 use send_learn_protocol::packet::probe::{Probe, ProbeReply};
 use send_learn_protocol::tap::{Frame, FrameReader, GREETING};
@@ -12,7 +12,7 @@ pub(crate) fn datagram(bytes: &[u8]) {
     let Some(mended) = mended(bytes) else { return };
     for datagram in [bytes, &mended] {
         if let Ok((head, payload)) = header::read(datagram) {
-            assert!(payload.len() <= MAX_PAYLOAD);
+            assert!(payload.len() <= if head.is_sealed() { MAX_SEALED } else { MAX_PAYLOAD });
             let mut again = Vec::new();
             header::write(&mut again, head, payload);
             assert_eq!(header::read(&again), Ok((head, payload)));
