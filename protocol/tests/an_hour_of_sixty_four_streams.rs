@@ -70,11 +70,13 @@ fn weather(stream: usize, random: &mut Random) -> Weather {
     }
 }
 
-/// The share of a stream's entries that may be late: an outage takes all of its time, and bursts of 100 ms some of theirs.
+/// The share of a stream's entries that may be late: an outage takes all of its time, and bursts of 100 ms some of theirs. On ways too
+/// long for requests, some of 5 % loss is late: 2.7 % were, at most.
 fn late_at_most(stream: usize) -> f64 {
     match stream / 4 % 8 {
         5 => 1.0,
         6 => 0.1,
+        7 => 0.04,
         _ => 0.02,
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -46,6 +47,9 @@ pub fn tune(name: &str, quarters: u32, rate: u32) -> Result<Tune> {
     let stem = format!("{name}-{quarters}-{rate}");
     let midi = folder.join(format!("{stem}.mid"));
     let wav = folder.join(format!("{stem}.wav"));
+    // Tests of one program run beside one another, and may want the same tune.
+    static RENDERING: Mutex<()> = Mutex::new(());
+    let _one = RENDERING.lock();
     if !wav.exists() {
         let mut smf = Smf::parse(&bytes).with_context(|| format!("{} is not a MIDI file", source.display()))?;
         cut(&mut smf, quarters)?;
