@@ -16,10 +16,10 @@ use tempfile::TempDir;
 /// How long the window may take to appear.
 const APPEARS: Duration = Duration::from_secs(20);
 
-/// How long its CPU time is measured, and the shares of a processor that it may take, drawn without a graphics card, in a build
-/// without optimisations.
+/// How long its CPU time is measured, and the share that an idle window may take of what one takes in which all moves: how much that is
+/// depends on the machine and on what else it does.
 const WATCHED: Duration = Duration::from_secs(4);
-const IDLE_SHARE: f64 = 0.03;
+const IDLE_SHARE: f64 = 0.4;
 
 /// A colour that differs by more than this, of 255, is another.
 const TOLERANCE: u8 = 24;
@@ -109,6 +109,7 @@ fn each_state_is_recognised_by_its_stored_picture_and_an_idle_window_rests() -> 
         return Ok(());
     };
     let pictures: Vec<Vec<u8>> = STATES.iter().map(|state| stored(state)).collect::<Result<_>>()?;
+    let mut moving = 0.0;
     for (index, state) in STATES.iter().enumerate() {
         let mut window = display.window(state)?;
         let lit = || display.picture().ok().filter(|picture| picture.iter().any(|byte| *byte > 100));
@@ -122,13 +123,14 @@ fn each_state_is_recognised_by_its_stored_picture_and_an_idle_window_rests() -> 
         ensure!(nearest == Some(index), "{state} looks like {:?}: {differences:?}", nearest.map(|nearest| STATES[nearest]));
         ensure!(differences[index] < 0.08, "{state} differs in {:.1} % of its pixels", differences[index] * 100.0);
         if *state == "live" {
-            println!("while all moves, the window takes {:.1} % of a processor", share(&mut window)? * 100.0);
+            moving = share(&mut window)?;
+            println!("while all moves, the window takes {:.1} % of a processor", moving * 100.0);
         }
         if *state == "bypassed" {
             thread::sleep(Duration::from_secs(9));
             let idle = share(&mut window)?;
             println!("idle, the window takes {:.2} % of a processor", idle * 100.0);
-            ensure!(idle < IDLE_SHARE, "an idle window takes {:.1} % of a processor", idle * 100.0);
+            ensure!(idle < IDLE_SHARE * moving, "an idle window takes {:.1} % of a processor", idle * 100.0);
         }
         drop(window);
         // The display is black again.
