@@ -192,7 +192,7 @@ pub fn write(out: &mut Vec<u8>, head: Head, payload: &[u8]) {
 /// tag.
 ///
 /// # Panics
-/// As [`write`].
+/// As [`write()`].
 pub fn write_sealed(out: &mut Vec<u8>, head: Head, payload: &[u8], key: &SealKey) -> [u8; TAG_LEN] {
     assert!(payload.len() <= MAX_PAYLOAD, "payload of {} bytes", payload.len());
     let header = Header::new(Head { flags: head.flags | FLAG_SEALED, ..head }, payload.len() + TAG_LEN);
