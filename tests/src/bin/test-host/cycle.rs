@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 const AT_ONCE: usize = 25;
 
 /// Rounds of as many. The first ones show what the allocator keeps for good.
-const ROUNDS: usize = 16;
+const ROUNDS: usize = 40;
 
 /// How long the uplink may take to let go of what is over.
 const SETTLES: Duration = Duration::from_millis(300);
@@ -20,7 +20,7 @@ const SETTLES: Duration = Duration::from_millis(300);
 /// Rates and longest blocks, in turn.
 const WAYS: [(f64, usize); 4] = [(44_100.0, 64), (48_000.0, 512), (96_000.0, 1_024), (192_000.0, 33)];
 
-/// Activates one instance `activations` times, then opens and closes four hundred.
+/// Activates one instance `activations` times, then opens and closes a thousand.
 pub(crate) fn run(rack: &mut Rack, activations: usize) -> Result<Value> {
     let slot = rack.add(EFFECT, "Cycled")?;
     let state = rack.state(slot)?;
