@@ -1,9 +1,9 @@
 //! The power spectrum of a real frame whose length is a power of two: window, Fourier transform and squares in one, in lanes.
 //!
 //! Neighbouring samples become the real and imaginary parts of half as many points (R. G. Lyons, "Understanding Digital Signal
-//! Processing", 3rd edition, section 13.5.2), which go through a radix-4 transform without bit reversal (Stockham's; C. Van Loan,
-//! "Computational Frameworks for the Fast Fourier Transform", 1992, section 1.7). Its first pass reads and weights the frame
-//! itself. What takes the two halves apart, and would be the transform's last step, gives powers at once.
+//! Processing", 3rd edition, section 13.5.2), which go through a radix-4 transform in place (W. M. Gentleman and G. Sande, "Fast
+//! Fourier Transforms: for Fun and Profit", 1966), so that 2,048 samples stay in the nearest cache. Its first pass reads and
+//! weights the frame itself. What takes the two halves apart gives powers at once, and puts them in order.
 
 use std::f64::consts::TAU;
 
@@ -32,15 +32,14 @@ pub(super) struct Fft {
     passes: Vec<Vec<[[f64; 2]; 3]>>,
     /// Whether the last pass has two points per butterfly, not four.
     halves: bool,
+    /// Where the passes leave each block of the transform.
+    places: Vec<usize>,
     /// The factors that take the halves apart.
     apart: Vec<Block>,
 }
 
 /// Where a frame is transformed.
-pub(super) struct Room {
-    from: Vec<Block>,
-    to: Vec<Block>,
-}
+pub(super) struct Room(Vec<Block>);
 
 impl Fft {
     /// For frames of the window's length, if that is a power of two and at least 32.
@@ -51,6 +50,10 @@ impl Fft {
         }
         let turns = |length: usize, p: usize| [1, 2, 3].map(|times| turn(times * p, length));
         let lengths = std::iter::successors(Some(points / 4), |length| Some(length / 4));
+        let mut places = vec![0; points / LANES];
+        for (place, block) in order(places.len()).into_iter().enumerate() {
+            places[block] = place;
+        }
         Some(Self {
             window: window
                 .as_chunks::<PAIRS>()
@@ -67,6 +70,7 @@ impl Fft {
                 .map(|length| (0..length / 4).map(|p| turns(length, p)).collect())
                 .collect(),
             halves: points.ilog2() % 2 == 1,
+            places,
             // -i exp(-i angle)
             apart: (0..points / 2)
                 .step_by(LANES)
@@ -82,30 +86,25 @@ impl Fft {
 
     /// Room for one frame at a time.
     pub(super) fn room(&self) -> Room {
-        let blocks = vec![Block { re: [0.0; LANES], im: [0.0; LANES] }; self.window.len()];
-        Room { from: blocks.clone(), to: blocks }
+        Room(vec![Block { re: [0.0; LANES], im: [0.0; LANES] }; self.window.len()])
     }
 
     /// Fills in the powers of all bins of a frame of the window's length: one more than half as many.
     #[inline(always)]
     pub(super) fn powers<D: Doubles>(&self, frame: &[f32], room: &mut Room, powers: &mut [f32]) {
-        let (mut from, mut to) = (&mut room.from[..], &mut room.to[..]);
-        self.first_pass::<D>(frame, from);
-        let mut stride = 1;
+        let blocks = &mut room.0[..];
+        self.first_pass::<D>(frame, blocks);
         for turns in &self.passes {
-            match stride {
-                1 => pass::<D>(from, to, turns, 1),
-                _ => pass::<D>(from, to, turns, stride),
+            for part in blocks.chunks_exact_mut(4 * turns.len()) {
+                pass::<D>(part, turns);
             }
-            std::mem::swap(&mut from, &mut to);
-            stride *= 4;
         }
         if self.halves {
-            last_pass_of_two::<D>(from, to);
+            last_pass_of_two::<D>(blocks);
         } else {
-            last_pass_of_four::<D>(from, to);
+            last_pass_of_four::<D>(blocks);
         }
-        self.take_apart::<D>(to, powers);
+        self.take_apart::<D>(blocks, powers);
     }
 
     /// Weights the samples and combines points a quarter of the frame apart.
@@ -128,15 +127,15 @@ impl Fft {
     /// Powers from the transform of the points: bin `k` and its mirror image hold the spectra of the even and of the odd samples.
     #[inline(always)]
     fn take_apart<D: Doubles>(&self, points: &[Block], powers: &mut [f32]) {
-        let half = points.len() / 2;
         let bins = points.len() * LANES;
         let (low, high) = powers[..=bins].split_at_mut(bins / 2);
         let (middle, high) = high.split_first_mut().expect("a bin is in the middle");
         let (low, high) = (low.as_chunks_mut::<LANES>().0.iter_mut(), high.as_chunks_mut::<LANES>().0.iter_mut().rev());
         // The mirror image of a block is the last lanes of one and the first of the next, and beyond the last is the first.
         let mut after = points[0].load::<D>();
-        for ((((z, turns), before), low), high) in points.iter().zip(&self.apart).zip(points.iter().rev()).zip(low).zip(high) {
-            let (z, before) = (z.load::<D>(), before.load::<D>());
+        let places = self.places.iter().zip(self.places.iter().rev());
+        for ((((&place, &mirrored), turns), low), high) in places.zip(&self.apart).zip(low).zip(high) {
+            let (z, before) = (points[place].load::<D>(), points[mirrored].load::<D>());
             let y = Points { re: before.re.mirror(after.re), im: before.im.mirror(after.im) };
             after = before;
             let even = Points { re: z.re.plus(y.re), im: z.im.minus(y.im) };
@@ -145,7 +144,7 @@ impl Fft {
             even.minus(odd).squares().store_singles_reversed(high);
         }
         // It is its own mirror image.
-        let [re, im] = [points[half].re[0], points[half].im[0]];
+        let Block { re: [re, ..], im: [im, ..] } = points[self.places[points.len() / 2]];
         *middle = (4.0 * (re * re + im * im)) as f32;
     }
 }
@@ -248,46 +247,46 @@ fn butterfly<D: Doubles>([a, b, c, d]: [Points<D>; 4]) -> [Points<D>; 4] {
     ]
 }
 
-/// Combines points a quarter of all apart, `stride` blocks by the same factors.
+/// Combines blocks a quarter of `part` apart, so that each quarter is left with a transform of its own to make.
 #[inline(always)]
-fn pass<D: Doubles>(from: &[Block], to: &mut [Block], turns: &[[[f64; 2]; 3]], stride: usize) {
-    let [a, b, c, d] = quarters(from);
-    let froms = a.chunks_exact(stride).zip(b.chunks_exact(stride)).zip(c.chunks_exact(stride).zip(d.chunks_exact(stride)));
-    for ((((a, b), (c, d)), to), turns) in froms.zip(to.chunks_exact_mut(4 * stride)).zip(turns) {
-        let [y0, y1, y2, y3] = quarters_mut(to);
-        let turns = [Points::all(turns[0]), Points::all(turns[1]), Points::all(turns[2])];
-        for q in 0..stride {
-            let y = butterfly::<D>([a[q].load(), b[q].load(), c[q].load(), d[q].load()]);
-            y0[q].store(y[0]);
-            y1[q].store(y[1].times(turns[0]));
-            y2[q].store(y[2].times(turns[1]));
-            y3[q].store(y[3].times(turns[2]));
-        }
+fn pass<D: Doubles>(part: &mut [Block], turns: &[[[f64; 2]; 3]]) {
+    let [a, b, c, d] = quarters_mut(part);
+    for ((((a, b), c), d), turns) in a.iter_mut().zip(b).zip(c).zip(d).zip(turns) {
+        let y = butterfly::<D>([a.load(), b.load(), c.load(), d.load()]);
+        a.store(y[0]);
+        b.store(y[1].times(Points::all(turns[0])));
+        c.store(y[2].times(Points::all(turns[1])));
+        d.store(y[3].times(Points::all(turns[2])));
     }
 }
 
 /// The last pass has no factors.
 #[inline(always)]
-fn last_pass_of_four<D: Doubles>(from: &[Block], to: &mut [Block]) {
-    let [a, b, c, d] = quarters(from);
-    let [y0, y1, y2, y3] = quarters_mut(to);
-    for q in 0..a.len() {
-        let y = butterfly::<D>([a[q].load(), b[q].load(), c[q].load(), d[q].load()]);
-        y0[q].store(y[0]);
-        y1[q].store(y[1]);
-        y2[q].store(y[2]);
-        y3[q].store(y[3]);
+fn last_pass_of_four<D: Doubles>(blocks: &mut [Block]) {
+    for part in blocks.as_chunks_mut::<4>().0 {
+        let y = butterfly::<D>([part[0].load(), part[1].load(), part[2].load(), part[3].load()]);
+        for (block, y) in part.iter_mut().zip(y) {
+            block.store(y);
+        }
     }
 }
 
 #[inline(always)]
-fn last_pass_of_two<D: Doubles>(from: &[Block], to: &mut [Block]) {
-    let (a, b) = from.split_at(from.len() / 2);
-    let (sums, differences) = to.split_at_mut(a.len());
-    for q in 0..a.len() {
-        let (a, b) = (a[q].load::<D>(), b[q].load::<D>());
-        sums[q].store(a.plus(b));
-        differences[q].store(a.minus(b));
+fn last_pass_of_two<D: Doubles>(blocks: &mut [Block]) {
+    for [a, b] in blocks.as_chunks_mut::<2>().0 {
+        let (sum, difference) = (a.load::<D>().plus(b.load()), a.load::<D>().minus(b.load()));
+        a.store(sum);
+        b.store(difference);
+    }
+}
+
+/// Which block of the transform lies at each place after passes over `count` blocks: the first pass leaves those whose number
+/// is a multiple of four in the first quarter, and so on within each quarter.
+fn order(count: usize) -> Vec<usize> {
+    let radix = count.min(4);
+    match count {
+        1 => vec![0],
+        _ => (0..radix).flat_map(|part| order(count / radix).into_iter().map(move |block| radix * block + part)).collect(),
     }
 }
 
