@@ -22,12 +22,17 @@ pub(super) fn hann(length: usize) -> Vec<f64> {
     (0..length).map(|sample| 0.5 - 0.5 * (sample as f64 * turn).cos()).collect()
 }
 
+/// Frames that a [`Framer`] has room for: the end of one moves to the front when the room is full, not each time.
+const ROOM: usize = 8;
+
 /// Cuts a stream of samples into overlapping frames.
 pub(super) struct Framer {
     length: usize,
     hop: usize,
-    /// The next frame, as far as it has come.
-    frame: Vec<f32>,
+    /// The next frame, as far as it has come, and before it what was of frames that were given.
+    samples: Vec<f32>,
+    /// Where in the samples the next frame begins.
+    begin: usize,
     /// Samples between the last frame and the next, where frames do not touch, that are still to come.
     skip: usize,
     /// Samples taken.
@@ -38,9 +43,9 @@ pub(super) struct Framer {
 
 impl Framer {
     pub(super) fn new(length: usize, hop: usize) -> Self {
-        let mut frame = Vec::with_capacity(length);
-        frame.resize(length / 2, 0.0);
-        Self { length, hop, frame, skip: 0, taken: 0, given: 0 }
+        let mut samples = Vec::with_capacity(ROOM * length);
+        samples.resize(length / 2, 0.0);
+        Self { length, hop, samples, begin: 0, skip: 0, taken: 0, given: 0 }
     }
 
     /// Samples taken.
@@ -57,13 +62,13 @@ impl Framer {
     pub(super) fn push(&mut self, mut samples: &[f32], mut give: impl FnMut(u64, &[f32], Range<usize>)) {
         while !samples.is_empty() {
             let skipped = self.skip.min(samples.len());
-            let wanted = (self.length - self.frame.len()).min(samples.len() - skipped);
+            let wanted = (self.begin + self.length - self.samples.len()).min(samples.len() - skipped);
             let (now, later) = samples.split_at(skipped + wanted);
             self.skip -= skipped;
             self.taken += now.len() as u64;
-            self.frame.extend_from_slice(&now[skipped..]);
+            self.samples.extend_from_slice(&now[skipped..]);
             samples = later;
-            if self.frame.len() == self.length {
+            if self.samples.len() == self.begin + self.length {
                 self.give(&mut give);
             }
         }
@@ -73,7 +78,7 @@ impl Framer {
     pub(super) fn finish(&mut self, mut give: impl FnMut(u64, &[f32], Range<usize>)) {
         while self.taken > 0 && self.given * self.hop as u64 <= self.taken {
             self.skip = 0;
-            self.frame.resize(self.length, 0.0);
+            self.samples.resize(self.begin + self.length, 0.0);
             self.give(&mut give);
         }
     }
@@ -83,10 +88,14 @@ impl Framer {
         // Where in the frame the take begins and ends.
         let start = i128::from(self.given * self.hop as u64) - self.length as i128 / 2;
         let inside = |position: i128| (position - start).clamp(0, self.length as i128) as usize;
-        give(self.given, &self.frame, inside(0)..inside(i128::from(self.taken)));
+        give(self.given, &self.samples[self.begin..], inside(0)..inside(i128::from(self.taken)));
         self.given += 1;
         self.skip = self.hop.saturating_sub(self.length);
-        self.frame.drain(..self.hop.min(self.length));
+        self.begin += self.hop.min(self.length);
+        if self.begin > (ROOM - 1) * self.length {
+            self.samples.drain(..self.begin);
+            self.begin = 0;
+        }
     }
 }
 
