@@ -17,6 +17,7 @@ use std::{fmt, fs, thread};
 
 use anyhow::{Context, Result, bail, ensure};
 use realfft::RealFftPlanner;
+use rustix::time::{ClockId, clock_gettime};
 use send_learn::features::{Extractor, Floor, Plan, Row, Settings, extract};
 use send_learn_benches::process::Usage;
 use tempfile::TempDir;
@@ -120,9 +121,9 @@ fn processor() -> String {
 }
 
 fn cpu_of(run: impl FnOnce() -> Result<()>) -> Result<Duration> {
-    let begin = cpu_time()?;
+    let begin = cpu_time();
     run()?;
-    Ok(cpu_time()? - begin)
+    Ok(cpu_time() - begin)
 }
 
 /// As many transforms as the take has frames, in double precision, with no window and nothing made of them.
@@ -161,11 +162,10 @@ fn three_hours(plan: &Arc<Plan>, samples: &[f32]) -> Result<()> {
     Ok(())
 }
 
-/// The CPU time of this thread so far, from Linux's scheduler.
-fn cpu_time() -> Result<Duration> {
-    let statistics = fs::read_to_string("/proc/thread-self/schedstat").context("this bench needs Linux")?;
-    let nanos = statistics.split(' ').next().context("the scheduler says nothing")?;
-    Ok(Duration::from_nanos(nanos.parse()?))
+/// The CPU time of this thread so far. What the kernel's tables say of it goes in steps of a timer's tick, too coarse here.
+fn cpu_time() -> Duration {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
 }
 
 /// A Python that has librosa and the samples, and waits.
