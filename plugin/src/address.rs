@@ -1,15 +1,18 @@
 //! Where the receiver is, as a person writes it.
 
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, ToSocketAddrs};
 use std::str::FromStr;
 
 /// The receiver's port unless the address names another.
 pub const DEFAULT_PORT: u16 = 8080;
 
-/// Where the receiver is unless someone says otherwise.
-pub const DEFAULT: &str = "127.0.0.1:8080";
+/// The word for "find one": where the receiver is unless someone says otherwise.
+pub const AUTOMATIC: &str = "auto";
 
-/// An address: numbers, or a name that has to be looked up.
+/// Where a receiver is looked for when none is found in the network: on this machine.
+pub const LAST_RESORT: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, DEFAULT_PORT));
+
+/// An address: numbers, a name that has to be looked up, or that of whichever receiver is found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
     /// Ready to be sent to.
@@ -21,6 +24,8 @@ pub enum Address {
         /// UDP port.
         port: u16,
     },
+    /// That of the receiver used last, else of the first that is found, else [`LAST_RESORT`].
+    Automatic,
 }
 
 /// Why a text is no address, or an address leads nowhere.
@@ -51,6 +56,9 @@ impl FromStr for Address {
         if text.is_empty() {
             return Err(AddressError::Empty);
         }
+        if text.eq_ignore_ascii_case(AUTOMATIC) {
+            return Ok(Self::Automatic);
+        }
         if let Ok(address) = text.parse::<SocketAddr>() {
             return Ok(Self::Socket(address));
         }
@@ -71,13 +79,14 @@ impl FromStr for Address {
 }
 
 impl Address {
-    /// The first socket address. Looking up a name may take seconds.
+    /// The first socket address. Looking up a name may take seconds. Nothing is searched for.
     ///
     /// # Errors
     /// [`AddressError::Unknown`] when the system does not know the name.
     pub fn resolve(&self) -> Result<SocketAddr, AddressError> {
         match self {
             Self::Socket(address) => Ok(*address),
+            Self::Automatic => Ok(LAST_RESORT),
             Self::Name { host, port } => {
                 let unknown = |reason: String| AddressError::Unknown { host: host.clone(), reason };
                 let mut found = (host.as_str(), *port).to_socket_addrs().map_err(|error| unknown(error.to_string()))?;

@@ -1,6 +1,6 @@
 //! The two clocks that a capture reads. Nothing else of this crate asks for the time.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use send_learn_protocol::units::HostNanos;
 
@@ -24,3 +24,21 @@ pub fn unix_nanos() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
+
+/// Both clocks at one moment: the monotonic one, and the wall clock since 1970.
+pub fn now_and_wall() -> (HostNanos, Duration) {
+    // The thread may be put aside between two readings; that seldom happens several times in a row.
+    let mut tries = 3;
+    loop {
+        let before = now();
+        let wall = Duration::from_nanos(unix_nanos());
+        let took = now().since(before);
+        tries -= 1;
+        if took < READING || tries == 0 {
+            return (before.after(took / 2), wall);
+        }
+    }
+}
+
+/// Reading two clocks takes less than this, unless the thread was put aside meanwhile.
+const READING: Duration = Duration::from_micros(10);

@@ -125,7 +125,7 @@ pub fn default_name() -> String {
 }
 
 /// The receiver's address for an instance whose own is `own`: that, or the program's, or the environment's, or the person's
-/// last, or this machine.
+/// last, or whichever is found.
 pub fn server(own: &str) -> String {
     let filled = |text: &String| !text.trim().is_empty();
     Some(own.to_owned())
@@ -133,7 +133,7 @@ pub fn server(own: &str) -> String {
         .or_else(|| Some(DEFAULTS.lock().1.clone()).filter(filled))
         .or_else(|| std::env::var(SERVER_VARIABLE).ok().filter(filled))
         .or_else(|| Settings::load().ok().map(|settings| settings.server).filter(filled))
-        .unwrap_or_else(|| crate::address::DEFAULT.to_owned())
+        .unwrap_or_else(|| crate::address::AUTOMATIC.to_owned())
 }
 
 static CLAIMED: Mutex<BTreeSet<StreamId>> = Mutex::new(BTreeSet::new());

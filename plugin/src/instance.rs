@@ -5,14 +5,16 @@ use std::sync::{Arc, Weak};
 
 use nice_plug::prelude::{AudioIOLayout, BufferConfig, PluginApi, ProcessMode};
 use parking_lot::Mutex;
+use send_learn_discovery::Found;
 use send_learn_protocol::packet::hello::{Description, PropertyKey};
 use send_learn_protocol::secure::Key;
 use send_learn_protocol::sender::SendMode;
 
+use crate::address::{AUTOMATIC, LAST_RESORT};
 use crate::capture::{Capture, CaptureConfig, Captures, Succession, capture};
 use crate::identity::{self, Application, Claim, OFFLINE_VARIABLE};
 use crate::params::SendParams;
-use crate::report::{Report, Tested};
+use crate::report::{Report, Sought, Tested};
 use crate::settings::{Privately, Settings, SettingsError, Statement};
 use crate::uplink::{Fact, StreamHandle, TakeConfig, Uplink};
 
@@ -214,7 +216,26 @@ impl Instance {
         identity::server(&self.params.server.read())
     }
 
-    /// A person typed an address: it is for this instance, and for new ones.
+    /// The receivers of this network. They are searched for from the first call of this on: a person wants to see them.
+    pub fn look(&self) -> Sought {
+        self.with_stream(|stream| stream.uplink().look()).unwrap_or_default()
+    }
+
+    /// A person chose a receiver that was found: it is for all instances without an address of their own, and for new ones.
+    pub fn choose(&self, found: &Found) {
+        AUTOMATIC.clone_into(&mut self.params.server.write());
+        // Where it cannot be kept for new instances, it holds as long as this process.
+        let _ = Settings::change(|settings| {
+            settings.server.clear();
+            settings.receiver = found.receiver.to_string();
+        });
+        self.with_stream(|stream| {
+            stream.set_address(AUTOMATIC);
+            stream.uplink().prefer(found.receiver);
+        });
+    }
+
+    /// A person typed an address: it is for this instance, and for new ones. Without one, a receiver is searched for.
     pub fn set_server(&self, address: &str) {
         let address = address.trim();
         address.clone_into(&mut self.params.server.write());
@@ -244,8 +265,10 @@ impl Instance {
         }
     }
 
-    /// Asks whether a receiver answers at `address`.
+    /// Asks whether a receiver answers at `address`; without one, where the stream goes now.
     pub fn test(&self, address: &str) -> Option<Arc<Mutex<Tested>>> {
+        let now = || self.report().and_then(|report| report.address).unwrap_or(LAST_RESORT).to_string();
+        let address = if address.trim().is_empty() { &now() } else { address };
         self.with_stream(|stream| stream.uplink().test(address))
     }
 

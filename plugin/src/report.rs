@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use send_learn_discovery::Found;
 use send_learn_protocol::packet::hello::Refusal;
 use send_learn_protocol::units::SamplePosition;
 
@@ -15,7 +16,7 @@ pub enum LinkState {
     /// Nothing was played yet, so nothing was sent.
     #[default]
     Idle,
-    /// The receiver's name is being looked up.
+    /// The receiver's name is being looked up, or a receiver is searched for.
     Resolving,
     /// No receiver has answered yet, or it has fallen silent.
     Connecting,
@@ -40,6 +41,8 @@ pub struct Report {
     pub problem: String,
     /// Why the key of this machine cannot be used, in words; empty when it can, or there is none.
     pub key_problem: String,
+    /// Where a receiver was searched for, in words; empty where the address was given, or one answers.
+    pub tried: String,
     /// Whether a take is running.
     pub running: bool,
     /// Whether the host plays but nothing is captured.
@@ -92,6 +95,17 @@ pub struct Report {
     pub peaks: Vec<f32>,
     /// Takes that are over but not durable yet.
     pub older_takes: usize,
+}
+
+/// The receivers of this network, as far as somebody looked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sought {
+    /// Whether a search goes on.
+    pub looking: bool,
+    /// Who was found, by name.
+    pub receivers: Vec<Found>,
+    /// Why nobody looks, in words; empty when somebody does, or nobody was asked to.
+    pub trouble: String,
 }
 
 /// What a test of an address showed.

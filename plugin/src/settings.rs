@@ -78,8 +78,12 @@ pub enum Privately {
 pub struct Settings {
     /// This machine, a UUID.
     pub machine: String,
-    /// The receiver's address that a person typed last.
+    /// The receiver's address that a person typed last; empty: one is searched for.
     pub server: String,
+    /// The receiver that a search found and that was used last, a UUID.
+    pub receiver: String,
+    /// Whether receivers may be searched for in the network.
+    pub discover: bool,
     /// What becomes of what is private.
     pub private: Privately,
     /// Whether the window has asked what may be done with what is played.
@@ -97,6 +101,8 @@ impl Default for Settings {
         Self {
             machine: String::new(),
             server: String::new(),
+            receiver: String::new(),
+            discover: true,
             private: Privately::default(),
             asked: false,
             memory_mib: 64,

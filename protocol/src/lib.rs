@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+pub mod arrival;
 pub mod clock;
 pub mod consent;
 pub mod cookie;

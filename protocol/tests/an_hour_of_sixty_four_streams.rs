@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use link::{Link, Random, Weather};
+use link::{Datagram, Link, Random, Weather};
 use send_learn_protocol::packet::hello::Description;
 use send_learn_protocol::receiver::{Held, Receiver, ReceiverConfig, ReceiverEvent};
 use send_learn_protocol::record::{End, EndReason, Record, records};
@@ -258,18 +258,18 @@ impl Studio {
         while playing && stream.block_due() <= self.now {
             stream.write(self.now);
         }
-        while let Some(bytes) = stream.down.receive(self.now) {
+        while let Some(Datagram { bytes, .. }) = stream.down.receive(self.now) {
             stream.sender.handle_datagram(self.now, &bytes);
         }
         stream.sender.handle_timeout(self.now);
         stream.note_written(self.now);
         while stream.sender.poll_transmit(self.now, datagram) {
-            stream.up.send(self.now, datagram);
+            stream.up.send(self.now, datagram, false);
         }
         while let Some(event) = stream.sender.poll_event() {
             stream.finished |= event == SenderEvent::Finished;
         }
-        while let Some(bytes) = stream.up.receive(self.now) {
+        while let Some(Datagram { bytes, .. }) = stream.up.receive(self.now) {
             self.receiver.handle_datagram(self.now, stream.peer, &bytes);
         }
     }
@@ -291,7 +291,7 @@ impl Studio {
             let SocketAddr::V4(to) = to else { continue };
             let number = usize::from(to.ip().octets()[3]);
             let down = &mut self.streams[number].down;
-            down.send(self.now, datagram);
+            down.send(self.now, datagram, false);
             if let Some(arrives) = down.next_arrival() {
                 self.wake(number, arrives);
             }

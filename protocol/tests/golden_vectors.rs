@@ -209,6 +209,7 @@ fn session_messages(vectors: &mut Vectors) {
         jitter_micros: 250,
         queue_micros: 1_500,
         longest_burst: 4,
+        marked: 7,
         missing: vec![SourceRange { first: SourceNumber(30), count: 2 }, SourceRange { first: SourceNumber(35), count: 1 }],
     };
     feedback.write(&mut payload);

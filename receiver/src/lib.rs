@@ -11,6 +11,7 @@
 //! [`quality`] and [`report`] say what a recording is worth.
 #![deny(unsafe_code)]
 
+pub mod announce;
 pub mod archive;
 pub mod assembly;
 pub mod clock;
@@ -18,6 +19,7 @@ pub mod control;
 pub mod data_folder;
 mod digest;
 pub mod disk;
+pub mod doctor;
 pub mod export;
 pub mod features;
 pub mod health;

@@ -18,7 +18,7 @@ use send_learn_protocol::packet::hello::{Description, PropertyKey, Refusal};
 use send_learn_protocol::receiver::{Receiver, ReceiverConfig, ReceiverEvent};
 use send_learn_protocol::secure::{Psk, Random};
 use send_learn_protocol::tap::Health;
-use send_learn_protocol::units::{HostNanos, SessionId, TakeId};
+use send_learn_protocol::units::{HostNanos, ReceiverId, SessionId, TakeId};
 
 use crate::archive::Progress;
 use crate::clock;
@@ -31,7 +31,7 @@ use crate::ranges::RangeSet;
 use crate::recorder::{self, Command, Report};
 use crate::retention::Retention;
 use crate::settings::Tunable;
-use crate::socket::{self, Datagrams, SocketError};
+use crate::socket::{self, Arrived, Datagrams, SocketError};
 use crate::status::{Board, Totals};
 use crate::tap::{self, Tap};
 
@@ -129,7 +129,7 @@ pub struct Server {
     encrypted: bool,
     data: PathBuf,
     stop: Stop,
-    _folder: DataFolder,
+    folder: DataFolder,
 }
 
 /// A take that has a session.
@@ -209,13 +209,18 @@ impl Server {
             encrypted: config.psk.is_some(),
             data: config.data.clone(),
             stop: Stop::new(waker),
-            _folder: folder,
+            folder,
         })
     }
 
     /// Where the receiver listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Who the receiver is: its data folder's identity.
+    pub fn identity(&self) -> ReceiverId {
+        self.folder.identity()
     }
 
     /// A handle to ask it with, and to tell it what to do, from any thread.
@@ -297,7 +302,10 @@ impl Server {
         for _ in 0..BATCHES {
             let now = clock::now();
             let receiver = &mut self.receiver;
-            match self.datagrams.receive(|from, datagram| receiver.handle_datagram(now, from, datagram)) {
+            match self.datagrams.receive(|Arrived { at, from, marked, datagram }| match marked {
+                true => receiver.handle_marked_datagram(at, from, datagram),
+                false => receiver.handle_datagram(at, from, datagram),
+            }) {
                 Ok(()) => self.drain_events(now),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
                 // The network's complaints about an earlier datagram come this way.
@@ -309,8 +317,8 @@ impl Server {
 
     fn transmit(&mut self) {
         let mut datagram = Vec::new();
-        let now = clock::now();
-        while let Some(to) = self.receiver.poll_transmit(now, &mut datagram) {
+        // What an answer says of the time is true, however many go before it.
+        while let Some(to) = self.receiver.poll_transmit(clock::now(), &mut datagram) {
             self.datagrams.send(to, &datagram);
         }
     }

@@ -1,15 +1,21 @@
 //! The receiver's sockets: one for datagrams, and a listener for viewers at the same address and port.
 
+mod drops;
+
 use std::io::{self, IoSliceMut};
 use std::net::{SocketAddr, UdpSocket as StdUdpSocket};
 
 use mio::net::{TcpListener, UdpSocket};
-use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSockRef, UdpSocketState};
+use quinn_udp::{BATCH_SIZE, EcnCodepoint, RecvMeta, Transmit, UdpSockRef, UdpSocketState};
+use send_learn_protocol::arrival::ArrivalClock;
+use send_learn_protocol::units::HostNanos;
 use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::clock;
 
 /// Asked of the kernel for datagrams that wait: 4 MiB hold 3,640 of them, more than half a second of 16 stereo streams. The
 /// usual 208 KiB hold 92, which is 14 ms.
-const RECEIVE_BUFFER: usize = 4 << 20;
+pub const RECEIVE_BUFFER: usize = 4 << 20;
 
 /// Room for each datagram of a coalesced batch. Longer ones are none of ours, and are cut.
 const DATAGRAM: usize = 1_500;
@@ -55,11 +61,26 @@ impl SocketError {
     }
 }
 
+/// A datagram that has come.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrived<'a> {
+    /// When it came, by the kernel's time stamp where there is one.
+    pub at: HostNanos,
+    /// From where.
+    pub from: SocketAddr,
+    /// Whether a queue on the way has marked it (CE of RFC 3168).
+    pub marked: bool,
+    /// Its bytes.
+    pub datagram: &'a [u8],
+}
+
 /// The datagram socket: receives in batches, never blocks.
 pub struct Datagrams {
     /// To be registered with the poll.
     pub socket: UdpSocket,
     state: UdpSocketState,
+    arrivals: ArrivalClock,
+    granted: usize,
     buffer: Vec<u8>,
     slot: usize,
 }
@@ -89,8 +110,7 @@ fn bind_udp(address: SocketAddr) -> io::Result<StdUdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     // A refusal shows in what is granted.
     let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
-    // Linux counts its own bookkeeping in, and gives back twice what it grants.
-    let granted = socket.recv_buffer_size()? / if cfg!(target_os = "linux") { 2 } else { 1 };
+    let granted = granted(&socket)?;
     if granted < RECEIVE_BUFFER {
         tracing::warn!(
             "the kernel grants a receive buffer of {} KiB of the {} KiB asked for: many streams at once may lose datagrams, \
@@ -104,24 +124,61 @@ fn bind_udp(address: SocketAddr) -> io::Result<StdUdpSocket> {
     Ok(socket.into())
 }
 
+/// Linux counts its own bookkeeping in, and gives back twice what it grants.
+fn granted(socket: &Socket) -> io::Result<usize> {
+    Ok(socket.recv_buffer_size()? / if cfg!(target_os = "linux") { 2 } else { 1 })
+}
+
+/// What a socket would be granted of [`RECEIVE_BUFFER`], in bytes.
+///
+/// # Errors
+/// What the system says.
+pub fn grantable_buffer() -> io::Result<usize> {
+    let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
+    let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
+    granted(&socket)
+}
+
 impl Datagrams {
     fn new(socket: StdUdpSocket) -> io::Result<Self> {
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
         let slot = state.gro_segments() * DATAGRAM;
-        Ok(Self { socket: UdpSocket::from_std(socket), state, buffer: vec![0; slot * BATCH_SIZE], slot })
+        let socket = Socket::from(socket);
+        let granted = granted(&socket)?;
+        let socket = UdpSocket::from_std(socket.into());
+        Ok(Self { socket, state, arrivals: ArrivalClock::default(), granted, buffer: vec![0; slot * BATCH_SIZE], slot })
+    }
+
+    /// Bytes of the kernel's buffer for datagrams that wait.
+    pub fn granted(&self) -> usize {
+        self.granted
+    }
+
+    /// Datagrams that the kernel has dropped since the socket was opened, for want of room; `None` where it does not say.
+    pub fn dropped(&self) -> Option<u64> {
+        drops::of(&self.socket)
     }
 
     /// Hands every datagram of one batch to `see`.
     ///
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] when there is none; others are those of the network, and pass.
-    pub fn receive(&mut self, mut see: impl FnMut(SocketAddr, &[u8])) -> io::Result<()> {
+    pub fn receive(&mut self, mut see: impl FnMut(Arrived<'_>)) -> io::Result<()> {
+        let (now, wall) = clock::now_and_wall();
+        self.arrivals.read(now, wall);
         let mut metas = [RecvMeta::default(); BATCH_SIZE];
         let mut slots: Vec<IoSliceMut<'_>> = self.buffer.chunks_exact_mut(self.slot).map(IoSliceMut::new).collect();
-        let count = self.state.recv(UdpSockRef::from(&self.socket), &mut slots, &mut metas)?;
+        let received = self.state.recv(UdpSockRef::from(&self.socket), &mut slots, &mut metas);
+        if received.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
+            self.arrivals.found_empty();
+        }
+        let count = received?;
+        let (now, wall) = clock::now_and_wall();
+        self.arrivals.read(now, wall);
         for (meta, slot) in metas.iter().zip(&slots).take(count) {
+            let (at, marked) = (self.arrivals.arrival(meta.timestamp), meta.ecn == Some(EcnCodepoint::Ce));
             for datagram in slot[..meta.len].chunks(meta.stride.max(1)) {
-                see(meta.addr, datagram);
+                see(Arrived { at, from: meta.addr, marked, datagram });
             }
         }
         Ok(())

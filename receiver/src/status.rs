@@ -38,6 +38,8 @@ pub struct StreamStatus {
     pub loss: f64,
     /// Share of entries that were late for the live view over the last seconds, 0 to 1.
     pub late: f64,
+    /// Datagrams that a queue on the way has marked instead of dropping them (ECN), since the session began.
+    pub marked: u32,
     /// Payload bits received per second.
     pub bits_per_second: f64,
     /// Interarrival jitter (RFC 3550) in milliseconds.
@@ -81,6 +83,15 @@ pub struct Totals {
     pub removed_recordings: u64,
 }
 
+/// How the socket fares that datagrams come by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SocketStatus {
+    /// Bytes that the kernel keeps for datagrams that wait: what it granted of the 4 MiB asked for.
+    pub receive_buffer: usize,
+    /// Datagrams that the kernel dropped for want of room, since the receiver's begin; `None` where it does not say.
+    pub kernel_drops: Option<u64>,
+}
+
 /// Everything at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Status {
@@ -98,6 +109,8 @@ pub struct Status {
     pub encrypted: bool,
     /// Datagrams that were not taken since the receiver started, by reason (spec/security.md, section 6).
     pub rejected: BTreeMap<String, u64>,
+    /// How the socket fares.
+    pub socket: SocketStatus,
     /// Open streams: by machine, then by name.
     pub streams: Vec<StreamStatus>,
 }

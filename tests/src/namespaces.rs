@@ -146,7 +146,11 @@ impl Network {
         run("ip", &[&["-netns", &self.namespace(machine)], arguments].concat()).map(drop)
     }
 
-    fn filter(&self, machine: Machine, arguments: &[&str]) -> Result<String> {
+    /// Runs iptables on a machine; gives what it prints.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub fn filter(&self, machine: Machine, arguments: &[&str]) -> Result<String> {
         run("ip", &[&["netns", "exec", &self.namespace(machine), "iptables", "--wait"], arguments].concat())
     }
 }

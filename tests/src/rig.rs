@@ -138,8 +138,9 @@ impl Rig {
         Ok(command)
     }
 
-    /// Settings and spool of the program are this test's own.
+    /// Settings and spool of the program are this test's own, and it looks for no receiver in the network of this machine.
     pub fn make_at_home(&self, command: &mut Command) {
+        command.env("SEND_LEARN_DISCOVERY", "off");
         command.env("XDG_CONFIG_HOME", self.file("config")).env("XDG_CACHE_HOME", self.file("cache"));
     }
 

@@ -70,6 +70,8 @@ fn with_products<'a>(test: &'a mut Command, cache: &Cache) -> &'a mut Command {
         .env("SEND_LEARN_PYTHON", cache.python())
         .env("SEND_LEARN_TORCH_PYTHON", TORCH_PYTHON)
         .env("SEND_LEARN_RENDERS", cache.file("renders"))
+        // Nothing is sent to the network that the machine is in: tests that look for receivers make a network of their own.
+        .env("SEND_LEARN_DISCOVERY", "off")
         // A failed test says what it found; where in the tests' own code that was helps nobody.
         .env("RUST_LIB_BACKTRACE", "0")
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSockRef, UdpSocketState};
 use send_learn::clock;
-use send_learn::socket;
+use send_learn::socket::{self, Arrived};
 use send_learn::store::layout::{AUDIO_CHUNK, DEFLATE_LEVEL};
 use send_learn::store::writer::Part;
 use send_learn::store::{PartWriter, Storage, write_audio_chunk};
@@ -90,9 +90,9 @@ fn ours(keep: bool) -> Result<(f64, Vec<Vec<u8>>)> {
         let before = cpu()?;
         let now = clock::now();
         let mut batch = 0;
-        let read = datagrams.receive(|from, datagram| {
+        let read = datagrams.receive(|Arrived { at, from, datagram, .. }| {
             batch += 1;
-            receiver.handle_datagram(now, from, datagram);
+            receiver.handle_datagram(at, from, datagram);
             if keep {
                 kept.push(datagram.to_vec());
             }

@@ -2,6 +2,7 @@
 
 mod consent;
 mod flow;
+mod found;
 mod lanes;
 mod meters;
 mod receiver;

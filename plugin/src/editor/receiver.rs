@@ -1,4 +1,4 @@
-//! Where the receiver is: the address, its test, and what that showed.
+//! Where the receiver is: the address, those that were found, the test, and what that showed.
 
 use std::sync::Arc;
 
@@ -8,20 +8,23 @@ use parking_lot::Mutex;
 use send_learn_protocol::packet::header::VERSION;
 use send_learn_protocol::packet::hello::Refusal;
 
-use super::theme;
+use super::{found, theme};
+use crate::address::AUTOMATIC;
 use crate::instance::Instance;
 use crate::report::{LinkState, Report, Tested};
 
-/// What the two buttons beside the address take, in logical pixels.
-const BUTTONS: f32 = 168.0;
+/// What the buttons beside the address take, in logical pixels.
+const BUTTONS: f32 = 218.0;
 
 /// What the button beside the key takes.
 const USE: f32 = 60.0;
 
-/// The address field, the test that was asked for, and the key field.
+/// The address field, the list of receivers, the test that was asked for, and the key field.
 #[derive(Default)]
 pub(super) struct ReceiverField {
     address: String,
+    /// Whether the list is open.
+    list: bool,
     test: Option<Arc<Mutex<Tested>>>,
     key: String,
     /// What came of the last key that was entered.
@@ -30,7 +33,7 @@ pub(super) struct ReceiverField {
 
 impl ReceiverField {
     pub(super) fn new(address: String) -> Self {
-        Self { address, ..Self::default() }
+        Self { address: shown(address), ..Self::default() }
     }
 
     /// Whether an answer is awaited.
@@ -42,20 +45,29 @@ impl ReceiverField {
         ui.horizontal(|ui| {
             ui.add_sized([60.0, 26.0], egui::Label::new("Receiver"));
             // Hosts keep some keys to themselves: pasting and Enter are enough to change the address.
-            let field = egui::TextEdit::singleline(&mut self.address).hint_text("192.168.1.20:8080");
+            let field = egui::TextEdit::singleline(&mut self.address).hint_text("found by itself");
             let response = ui.add(field.margin(vec2(8.0, 5.0)).desired_width(ui.available_width() - BUTTONS));
             let entered = response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
+            if ui.selectable_label(self.list, "Find").on_hover_text("Show the receivers of this network").clicked() {
+                self.list = !self.list;
+            }
             if ui.button("Test").on_hover_text("Ask whether a receiver answers there").clicked() {
                 self.test = instance.test(&self.address);
             }
             let reconnect = ui.button("Reconnect").on_hover_text("Use this address now").clicked();
-            if (entered || reconnect) && self.address.trim() != instance.server() {
+            if (entered || reconnect) && self.address.trim() != shown(instance.server()) {
                 instance.set_server(&self.address);
-                self.address = instance.server();
+                self.address = shown(instance.server());
             } else if entered || reconnect {
                 instance.reconnect();
             }
         });
+        if self.list
+            && let Some(chosen) = found::show(ui, instance)
+        {
+            instance.choose(&chosen);
+            *self = Self::new(instance.server());
+        }
         if let Some(test) = &self.test {
             let clock = instance.report().and_then(|report| report.clock);
             let (color, words) = test_result(&test.lock(), clock);
@@ -97,6 +109,11 @@ fn wants_key(report: &Report) -> bool {
         LinkState::Failed => !report.key_problem.is_empty(),
         _ => false,
     }
+}
+
+/// The address as the field shows it: nothing where one is searched for.
+fn shown(address: String) -> String {
+    if address.eq_ignore_ascii_case(AUTOMATIC) { String::new() } else { address }
 }
 
 /// What the test showed, in words. `clock` is how far the receiver's clock is ahead, and how well that is known, in nanoseconds.

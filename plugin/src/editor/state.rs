@@ -6,6 +6,7 @@ use send_learn_protocol::retention::BEHIND;
 
 use super::sign::Sign;
 use super::theme;
+use crate::address::AUTOMATIC;
 use crate::capture::{Pause, Wanted};
 use crate::instance::Instance;
 use crate::report::{LinkState, NO_RECEIVER, Report};
@@ -50,6 +51,10 @@ pub(super) fn headline(instance: &Instance, report: Option<&Report>) -> Headline
     let at = report.address.map_or_else(|| instance.server(), |address| address.to_string());
     match report.link {
         LinkState::Idle => waiting(),
+        LinkState::Resolving if at.eq_ignore_ascii_case(AUTOMATIC) => {
+            let detail = format!("A receiver is looked for in this network. {}", kept(report));
+            Headline::new(Sign::Asking, theme::WARN, "Connecting", detail).pulsing()
+        }
         LinkState::Resolving => {
             Headline::new(Sign::Asking, theme::WARN, "Connecting", format!("Looking up {at}. {}", kept(report))).pulsing()
         }
@@ -63,7 +68,10 @@ pub(super) fn headline(instance: &Instance, report: Option<&Report>) -> Headline
             Headline::new(Sign::Asking, theme::WARN, "Connecting", format!("Asking {at}. {}", kept(report))).pulsing()
         }
         LinkState::Connecting => {
-            let detail = format!("Nothing answers at {at}. Is \"send-learn serve\" running there? {}", kept(report));
+            let detail = match report.tried.as_str() {
+                "" => format!("Nothing answers at {at}. Is \"send-learn serve\" running there? {}", kept(report)),
+                tried => format!("{}. {}", sentence(tried), kept(report)),
+            };
             Headline::new(Sign::Cross, theme::BAD, "No receiver", detail)
         }
         LinkState::Connected => connected(&at, report, wanted == Wanted::Private),

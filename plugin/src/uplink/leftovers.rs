@@ -136,12 +136,13 @@ impl Left {
             match self.waiting.take() {
                 Some(waiting) => datagram = waiting,
                 None if self.sender.poll_transmit(now, &mut datagram) => {}
-                None => return,
+                None => break,
             }
-            if matches!(sockets.send(to, &datagram), Sent::Busy) {
+            if matches!(sockets.send(to, &datagram, self.sender.heeds_marks(&datagram)), Sent::Busy) {
                 self.waiting = Some(datagram);
                 return;
             }
         }
+        let _ = sockets.flush();
     }
 }

@@ -7,7 +7,9 @@
 mod disk;
 mod leftovers;
 mod probe;
+mod search;
 mod secret;
+mod seek;
 mod stream;
 mod take;
 mod worker;
@@ -23,11 +25,12 @@ use mio::Waker;
 use parking_lot::Mutex;
 use send_learn_key::KeyFileError;
 use send_learn_protocol::secure::{Key, Psk};
+use send_learn_protocol::units::ReceiverId;
 
 use crate::address::{Address, AddressError};
 use crate::capture::{Captured, SpentCaptures};
 use crate::loaded;
-use crate::report::{Report, Tested};
+use crate::report::{Report, Sought, Tested};
 use crate::settings::Settings;
 use crate::socket::Sockets;
 use crate::spool::SpoolConfig;
@@ -48,6 +51,8 @@ enum Command {
     Spent { stream: u64, spent: SpentCaptures },
     Tell { stream: u64, fact: Fact },
     Reconnect { stream: u64 },
+    Look,
+    Prefer { receiver: ReceiverId },
     Release { stream: u64 },
     Discard { stream: u64 },
     LookForLeftovers,
@@ -84,6 +89,7 @@ pub struct Uplink {
     waker: Arc<Waker>,
     next_stream: AtomicU64,
     rest: Arc<Mutex<Rest>>,
+    sought: Arc<Mutex<Sought>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -111,9 +117,11 @@ impl Uplink {
         let (sockets, waker) = Sockets::new()?;
         let (commands, inbox) = sync_channel(COMMANDS);
         let rest = Arc::new(Mutex::new(Rest::default()));
-        let worker = Worker::new(config, (inbox, commands.clone()), (sockets, waker.clone()), rest.clone());
+        let sought = Arc::new(Mutex::new(Sought::default()));
+        let shown = (rest.clone(), sought.clone());
+        let worker = Worker::new(config, (inbox, commands.clone()), (sockets, waker.clone()), shown);
         let thread = std::thread::Builder::new().name("send-learn-uplink".to_owned()).spawn(move || worker.run())?;
-        Ok(Arc::new(Self { commands, waker, next_stream: AtomicU64::new(0), rest, thread: Some(thread) }))
+        Ok(Arc::new(Self { commands, waker, next_stream: AtomicU64::new(0), rest, sought, thread: Some(thread) }))
     }
 
     /// A new stream that goes to `address`, as a person wrote it.
@@ -136,6 +144,21 @@ impl Uplink {
     pub fn rest(&self) -> Rest {
         self.command(Command::LookForLeftovers);
         *self.rest.lock()
+    }
+
+    /// The receivers of this network. They are searched for from the first call of this on, or from when a stream has something to
+    /// send and nobody said where to.
+    pub fn look(&self) -> Sought {
+        let sought = self.sought.lock().clone();
+        if !sought.looking && sought.trouble.is_empty() {
+            self.command(Command::Look);
+        }
+        sought
+    }
+
+    /// Streams that search for a receiver are to take this one, when it is there.
+    pub fn prefer(&self, receiver: ReceiverId) {
+        self.command(Command::Prefer { receiver });
     }
 
     /// Asks whether a receiver answers at `address`. The outcome changes from [`Tested::Waiting`] within two seconds, or

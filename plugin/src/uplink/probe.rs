@@ -61,7 +61,8 @@ impl Probe {
             let head = Head { flags, ..Head::new(Kind::Hello, self.session, PacketNumber(self.sent)) };
             header::write(&mut datagram, head, &hello(self.sealed));
             self.sent += 1;
-            let _ = sockets.send(self.to, &datagram);
+            let _ = sockets.send(self.to, &datagram, false);
+            let _ = sockets.flush();
         }
         true
     }

@@ -12,10 +12,12 @@ use send_learn_protocol::sender::{Sender, SenderState};
 use send_learn_protocol::units::{HostNanos, SessionId, StreamId};
 
 use super::disk::{Disk, Place};
+use super::search::{Known, Search};
 use super::secret::Secret;
 use super::take::{Fact, Take};
 use crate::address::{Address, AddressError};
 use crate::capture::SpentCaptures;
+use crate::clock;
 use crate::report::{LinkState, NO_RECEIVER, Report};
 use crate::socket::{Sent, Sockets};
 use crate::spool::Key;
@@ -41,6 +43,8 @@ pub(super) enum Target {
     Resolving,
     /// Here.
     Known(SocketAddr),
+    /// Wherever a receiver is found.
+    Searched(Search),
     /// Nowhere.
     Failed(AddressError),
 }
@@ -56,8 +60,8 @@ pub(super) struct Stream {
     spent: Option<SpentCaptures>,
     report: Arc<Mutex<Report>>,
     report_due: HostNanos,
-    /// A datagram that the system had no room for.
-    waiting: Option<Vec<u8>>,
+    /// A datagram that the system had no room for, and whether it may be marked.
+    waiting: Option<(Vec<u8>, bool)>,
     problem: String,
     /// What went wrong last, and when.
     last_problem: Option<(String, HostNanos)>,
@@ -66,6 +70,8 @@ pub(super) struct Stream {
     /// Since when no receiver has answered.
     unanswered: Option<HostNanos>,
     rate: Rate,
+    /// Where a receiver was searched for, in words.
+    tried: String,
     /// Why nothing can be kept on disk; empty when it can.
     pub(super) disk_problem: String,
     /// Why the key of this machine cannot be used, so that nothing may be sent; empty when it can.
@@ -90,6 +96,7 @@ impl Stream {
             failures: 0,
             unanswered: None,
             rate: Rate::default(),
+            tried: String::new(),
             disk_problem: String::new(),
             key_problem: String::new(),
             over: Vec::new(),
@@ -113,13 +120,48 @@ impl Stream {
 
     /// The name to be looked up now, if there is one and something to send.
     pub(super) fn take_name(&mut self) -> Option<Address> {
-        if !matches!(self.target, Target::Named(_)) || self.takes.iter().all(|take| take.sender.is_none()) {
+        if !matches!(self.target, Target::Named(_)) || !self.has_something() {
             return None;
         }
         match std::mem::replace(&mut self.target, Target::Resolving) {
             Target::Named(name) => Some(name),
             _ => None,
         }
+    }
+
+    /// Whether a receiver is to be found for it, because it has something to send.
+    pub(super) fn is_searching(&self) -> bool {
+        matches!(self.target, Target::Searched(_)) && self.has_something()
+    }
+
+    /// Looks at who is there, and gives the address at which a receiver that was searched for answers.
+    pub(super) fn search(&mut self, now: HostNanos, known: &Known<'_>) -> Option<SocketAddr> {
+        if !self.is_searching() {
+            return None;
+        }
+        let answered = self.takes.iter().any(Take::is_connected);
+        let Target::Searched(search) = &mut self.target else { return None };
+        let moved = search.step(now, answered, known);
+        let address = search.address();
+        if now >= self.report_due {
+            self.tried = if answered { String::new() } else { search.tried(known) };
+        }
+        if moved {
+            self.waiting = None;
+            self.reconnect(now);
+        }
+        address.filter(|_| answered)
+    }
+
+    /// What was found before does not count any more.
+    pub(super) fn search_again(&mut self, now: HostNanos) {
+        if matches!(self.target, Target::Searched(_)) {
+            self.set_target(now, Target::Searched(Search::default()));
+        }
+    }
+
+    fn has_something(&self) -> bool {
+        self.takes.iter().any(|take| take.sender.is_some())
     }
 
     pub(super) fn reconnect(&mut self, now: HostNanos) {
@@ -159,7 +201,7 @@ impl Stream {
             // States say it all; events are only taken so that they do not pile up.
             while sender.poll_event().is_some() {}
         }
-        if let Target::Known(to) = self.target
+        if let Some(to) = self.address()
             && self.key_problem.is_empty()
         {
             self.send(now, to, sockets);
@@ -172,8 +214,8 @@ impl Stream {
 
     /// When there is something to do again.
     pub(super) fn due(&self, now: HostNanos) -> Option<HostNanos> {
-        let mut due: Option<HostNanos> = self.waiting.as_ref().map(|_| now.after(BUSY_PAUSE));
-        let known = matches!(self.target, Target::Known(_)) && self.waiting.is_none() && self.key_problem.is_empty();
+        let mut due = self.waiting.as_ref().map(|_| now.after(BUSY_PAUSE));
+        let known = self.address().is_some() && self.waiting.is_none() && self.key_problem.is_empty();
         for take in &self.takes {
             let timeout = take.sender.as_ref().filter(|_| known).and_then(|sender| sender.poll_timeout());
             due = [due, timeout, take.due(now)].into_iter().flatten().min();
@@ -218,8 +260,9 @@ impl Stream {
 
     /// Where datagrams go, if that is known.
     pub(super) fn address(&self) -> Option<SocketAddr> {
-        match self.target {
-            Target::Known(address) => Some(address),
+        match &self.target {
+            Target::Known(address) => Some(*address),
+            Target::Searched(search) => search.address(),
             Target::Named(_) | Target::Resolving | Target::Failed(_) => None,
         }
     }
@@ -236,7 +279,7 @@ impl Stream {
 
     fn send(&mut self, now: HostNanos, to: SocketAddr, sockets: &mut Sockets) {
         let mut datagram = match self.waiting.take() {
-            Some(datagram) => match self.emit(to, datagram, sockets) {
+            Some((datagram, markable)) => match self.emit(to, datagram, markable, sockets) {
                 Some(buffer) => buffer,
                 None => return,
             },
@@ -245,31 +288,36 @@ impl Stream {
         for index in 0..self.takes.len() {
             for _ in 0..SEND_BATCH {
                 let Some(sender) = &mut self.takes[index].sender else { break };
-                if !sender.poll_transmit(now, &mut datagram) {
+                // What it says of the time is true, however long the blocks before took.
+                if !sender.poll_transmit(now.max(clock::now()), &mut datagram) {
                     break;
                 }
-                match self.emit(to, datagram, sockets) {
+                let markable = sender.heeds_marks(&datagram);
+                match self.emit(to, datagram, markable, sockets) {
                     Some(buffer) => datagram = buffer,
                     None => return,
                 }
             }
         }
+        self.note_sent(to, &sockets.flush());
     }
 
     /// Sends one datagram; gives its buffer back, or keeps it until the system has room.
-    fn emit(&mut self, to: SocketAddr, datagram: Vec<u8>, sockets: &mut Sockets) -> Option<Vec<u8>> {
-        match sockets.send(to, &datagram) {
-            Sent::Done => {}
-            Sent::Busy => {
-                self.waiting = Some(datagram);
-                return None;
-            }
-            Sent::Failed(error) => {
-                self.failures += 1;
-                self.problem = format!("cannot send to {to}: {error}. {}", advice(&error));
-            }
+    fn emit(&mut self, to: SocketAddr, datagram: Vec<u8>, markable: bool, sockets: &mut Sockets) -> Option<Vec<u8>> {
+        let sent = sockets.send(to, &datagram, markable);
+        self.note_sent(to, &sent);
+        if matches!(sent, Sent::Busy) {
+            self.waiting = Some((datagram, markable));
+            return None;
         }
         Some(datagram)
+    }
+
+    fn note_sent(&mut self, to: SocketAddr, sent: &Sent) {
+        if let Sent::Failed(error) = sent {
+            self.failures += 1;
+            self.problem = format!("cannot send to {to}: {error}. {}", advice(error));
+        }
     }
 
     /// Completes the report by what outlasts a moment: how long nobody has answered, how fast it goes, what went wrong last.
@@ -292,7 +340,8 @@ impl Stream {
     }
 
     fn publish(&mut self, now: HostNanos) {
-        let mut report = Report { problem: self.problem.clone(), disk_problem: self.disk_problem.clone(), ..Report::default() };
+        let (problem, tried, disk_problem) = (self.problem.clone(), self.tried.clone(), self.disk_problem.clone());
+        let mut report = Report { problem, tried, disk_problem, ..Report::default() };
         let last = self.takes.len().checked_sub(1);
         for (index, take) in self.takes.iter_mut().enumerate() {
             let (lag, durable) = take.durability(now);
@@ -310,6 +359,11 @@ impl Stream {
             Target::Named(_) => {}
             Target::Resolving => report.link = LinkState::Resolving,
             Target::Known(address) => report.address = Some(*address),
+            Target::Searched(search) => match search.address() {
+                Some(address) => report.address = Some(address),
+                None if self.has_something() => report.link = LinkState::Resolving,
+                None => {}
+            },
             Target::Failed(error) => {
                 report.link = LinkState::Failed;
                 report.problem = error.to_string();
@@ -413,21 +467,34 @@ mod tests {
     use crate::transport::Observed;
     use crate::uplink::TakeConfig;
 
-    #[test]
-    fn a_name_is_not_looked_up_before_something_is_captured() {
+    /// A stream to this target, a moment while nothing is captured, and one in which something is.
+    fn capture_two(target: Target, mut see: impl FnMut(&mut Stream, Wanted)) -> Stream {
         let now = HostNanos(1_000_000_000);
         let mut stream = Stream::new(Arc::default());
-        stream.set_target(now, Target::Named("studio.local".parse().unwrap()));
+        stream.set_target(now, target);
         let config = CaptureConfig { sample_rate: 1_000.0, channels: 0, max_block: 64, patient: false };
         let (mut audio, captured) = capture(config);
         let description = identity::new_take(StreamId::random(), &config);
         stream.add(Take::new(TakeConfig { description, parameters: Vec::new(), mode: SendMode::Live }, captured));
-        for (wanted, looks) in [(Wanted::Skipped(Pause::CaptureOff), false), (Wanted::Captured, true)] {
+        for wanted in [Wanted::Skipped(Pause::CaptureOff), Wanted::Captured] {
             audio.begin(64, now, &Observed::default(), wanted);
             audio.end::<&[f32]>(&[]);
             stream.takes[0].drain(now);
-            assert_eq!(stream.take_name().is_some(), looks);
+            see(&mut stream, wanted);
         }
+        stream
+    }
+
+    #[test]
+    fn a_name_is_not_looked_up_before_something_is_captured() {
+        let named = Target::Named("studio.local".parse().unwrap());
+        let mut stream = capture_two(named, |stream, wanted| assert_eq!(stream.take_name().is_some(), wanted == Wanted::Captured));
         assert!(stream.take_name().is_none(), "once is enough");
+    }
+
+    #[test]
+    fn nobody_is_searched_for_before_something_is_captured() {
+        let searched = Target::Searched(Search::default());
+        capture_two(searched, |stream, wanted| assert_eq!(stream.is_searching(), wanted == Wanted::Captured));
     }
 }

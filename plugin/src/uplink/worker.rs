@@ -14,11 +14,14 @@ use send_learn_protocol::units::HostNanos;
 use super::disk::{Disk, News, Place};
 use super::leftovers::Leftovers;
 use super::probe::Probe;
+use super::search::Search;
 use super::secret::Secret;
+use super::seek::Seeker;
 use super::stream::{Stream, Target};
 use super::{Command, Rest, UplinkConfig, resolve};
 use crate::address::Address;
 use crate::clock;
+use crate::report::Sought;
 use crate::socket::Sockets;
 
 /// How long the thread goes on after the last handle is gone, to make durable what is owed.
@@ -33,6 +36,9 @@ const LAST_WRITES: Duration = Duration::from_secs(1);
 
 /// The longest sleep.
 const IDLE: Duration = Duration::from_millis(50);
+
+/// What the system had no room for is tried again after this.
+const BUSY_PAUSE: Duration = Duration::from_millis(1);
 
 /// What the thread works with.
 pub(super) struct Worker {
@@ -51,6 +57,7 @@ pub(super) struct Worker {
     disk_problem: String,
     leftovers: Leftovers,
     rest: Arc<Mutex<Rest>>,
+    seeker: Seeker,
     /// The stream to whose address all of that goes, if a person said so.
     rest_to: Option<u64>,
     farewell: Option<HostNanos>,
@@ -61,7 +68,7 @@ impl Worker {
         config: UplinkConfig,
         (inbox, commands): (Receiver<Command>, SyncSender<Command>),
         (sockets, waker): (Sockets, Arc<Waker>),
-        rest: Arc<Mutex<Rest>>,
+        (rest, sought): (Arc<Mutex<Rest>>, Arc<Mutex<Sought>>),
     ) -> Self {
         Self {
             inbox,
@@ -77,6 +84,7 @@ impl Worker {
             disk_problem: String::new(),
             leftovers: Leftovers::default(),
             rest,
+            seeker: Seeker::new(sought),
             rest_to: None,
             farewell: None,
         }
@@ -86,8 +94,11 @@ impl Worker {
         loop {
             let now = clock::now();
             self.obey(now);
-            let more = self.receive(now);
+            let more = self.receive();
+            // What found no room the last time goes first.
+            let _ = self.sockets.flush();
             self.keep(now);
+            self.seek(now);
             let sockets = &mut self.sockets;
             self.streams.values_mut().for_each(|stream| stream.work(now, sockets));
             self.send_leftovers(now);
@@ -128,6 +139,12 @@ impl Worker {
             }
             Command::Key(key) => return self.set_key(now, key.clone()),
             Command::LookForLeftovers => return self.start_disk(),
+            Command::Look => return self.seeker.look(),
+            Command::Prefer { receiver } => {
+                self.seeker.prefer(*receiver);
+                self.streams.values_mut().for_each(|stream| stream.search_again(now));
+                return;
+            }
             Command::Start { .. } => {
                 self.start_disk();
                 return self.begin(command);
@@ -151,6 +168,7 @@ impl Worker {
                 state.generation += 1;
                 match address {
                     Ok(Address::Socket(address)) => state.set_target(now, Target::Known(address)),
+                    Ok(Address::Automatic) => state.set_target(now, Target::Searched(Search::default())),
                     Ok(name) => state.set_target(now, Target::Named(name)),
                     Err(error) => state.set_target(now, Target::Failed(error)),
                 }
@@ -168,6 +186,8 @@ impl Worker {
             | Command::Start { .. }
             | Command::Resolved { .. }
             | Command::LookForLeftovers
+            | Command::Look
+            | Command::Prefer { .. }
             | Command::Test { .. }
             | Command::Key(_)
             | Command::Farewell => {}
@@ -247,6 +267,17 @@ impl Worker {
         (rest.takes, rest.entries) = (takes, entries);
     }
 
+    /// Finds receivers for streams that have something to send and nobody's address.
+    fn seek(&mut self, now: HostNanos) {
+        if self.streams.values().any(Stream::is_searching) {
+            self.seeker.look();
+        }
+        self.seeker.refresh();
+        let known = self.seeker.known();
+        let used: Vec<_> = self.streams.values_mut().filter_map(|stream| stream.search(now, &known)).collect();
+        used.into_iter().for_each(|address| self.seeker.note_used(address));
+    }
+
     fn release_streams(&mut self, now: HostNanos) {
         let disk = &self.disk;
         self.streams.retain(|_, stream| {
@@ -287,17 +318,17 @@ impl Worker {
         }
     }
 
-    fn receive(&mut self, now: HostNanos) -> bool {
+    fn receive(&mut self) -> bool {
         let (streams, leftovers, probes) = (&mut self.streams, &mut self.leftovers, &mut self.probes);
-        self.sockets.receive(|datagram| {
+        self.sockets.receive(|at, datagram| {
             let Ok((head, payload)) = header::read(datagram) else { return };
-            if streams.values_mut().any(|stream| stream.handle_datagram(now, head.session, datagram))
-                || leftovers.handle_datagram(now, head.session, datagram)
+            if streams.values_mut().any(|stream| stream.handle_datagram(at, head.session, datagram))
+                || leftovers.handle_datagram(at, head.session, datagram)
             {
                 return;
             }
             if let Some(index) = probes.iter().position(|probe| probe.session() == head.session) {
-                probes.swap_remove(index).answered(now, head.kind, payload);
+                probes.swap_remove(index).answered(at, head.kind, payload);
             }
         })
     }
@@ -305,7 +336,8 @@ impl Worker {
     fn due(&self, now: HostNanos) -> HostNanos {
         let streams = self.streams.values().filter_map(|stream| stream.due(now));
         let probes = self.probes.iter().map(Probe::due);
-        streams.chain(probes).chain(self.leftovers.due(now)).chain([now.after(IDLE)]).min().unwrap_or(now)
+        let idle = if self.sockets.is_waiting() { BUSY_PAUSE } else { IDLE };
+        streams.chain(probes).chain(self.leftovers.due(now)).chain([now.after(idle)]).min().unwrap_or(now)
     }
 
     fn is_over(&self, now: HostNanos) -> bool {

@@ -71,6 +71,8 @@ pub struct Feedback {
     pub queue_micros: u32,
     /// Datagrams in the longest burst of the last 5 to 10 s.
     pub longest_burst: u16,
+    /// Datagrams of `datagrams` that a queue on the way has marked instead of dropping (CE of RFC 3168); ends at 2^32 - 1.
+    pub marked: u32,
     /// Entries that are missing and that are worth a repeat, lowest first; at most [`MAX_RANGES`].
     pub missing: Vec<SourceRange>,
 }
@@ -97,7 +99,7 @@ struct FeedbackWire {
     queue_micros: U32,
     longest_burst: U16,
     ranges: U16,
-    reserved: U32,
+    marked: U32,
 }
 
 const _: () = assert!(size_of::<FeedbackWire>() == 136);
@@ -132,7 +134,7 @@ impl Feedback {
             queue_micros: self.queue_micros.into(),
             longest_burst: self.longest_burst.into(),
             ranges: (ranges.len() as u16).into(),
-            reserved: 0.into(),
+            marked: self.marked.into(),
         }));
         for range in ranges {
             let wire = RangeWire { first: range.first.0.into(), count: range.count.into() };
@@ -181,6 +183,7 @@ impl Feedback {
             jitter_micros: wire.jitter_micros.value(),
             queue_micros: wire.queue_micros.value(),
             longest_burst: wire.longest_burst.value(),
+            marked: wire.marked.value(),
             missing,
         })
     }
@@ -211,6 +214,7 @@ mod tests {
             jitter_micros: 9,
             queue_micros: 16,
             longest_burst: 17,
+            marked: 18,
             missing: vec![SourceRange { first: SourceNumber(20), count: 3 }, SourceRange { first: SourceNumber(25), count: 1 }],
         };
         let mut payload = Vec::new();

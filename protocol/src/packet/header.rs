@@ -173,6 +173,12 @@ impl Head {
     }
 }
 
+/// Whether a datagram that was just written is back-fill.
+pub fn is_back_fill(datagram: &[u8]) -> bool {
+    let header = datagram.get(..HEADER_LEN).map(bytemuck::from_bytes::<Header>);
+    header.is_some_and(|header| header.flags & FLAG_BACKFILL != 0)
+}
+
 /// Writes one datagram into `out`, which is cleared first.
 ///
 /// # Panics

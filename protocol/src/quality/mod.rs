@@ -2,10 +2,11 @@
 //! it is sent, and how fast the rest may go.
 //!
 //! A pure state machine: samples of the network go in, a [`Decision`] comes out. Random loss raises parity. A queue that grows on
-//! the way, or entries that do not arrive, lower the level. What fits into the network beside the live path is for back-fill.
+//! the way or marks what passes it, or entries that do not arrive, lower the level. What fits into the network beside the live path is for back-fill.
 
 mod level;
 mod loss;
+mod marks;
 mod pace;
 mod plan;
 #[cfg(test)]
@@ -20,6 +21,7 @@ use crate::units::HostNanos;
 pub use level::Level;
 use level::{LevelRates, Levels};
 use loss::Loss;
+use marks::Marks;
 use pace::Pace;
 pub(crate) use plan::TAIL_PROBE;
 
@@ -125,6 +127,7 @@ const PLAN_INTERVAL: Duration = Duration::from_millis(40);
 pub struct Controller {
     config: Config,
     loss: Loss,
+    marks: Marks,
     levels: Levels,
     pace: Pace,
     /// When, live datagrams sent, and those that came in any way.
@@ -153,6 +156,7 @@ impl Controller {
         Self {
             config,
             loss,
+            marks: Marks::default(),
             levels: Levels::default(),
             pace,
             live: VecDeque::new(),
@@ -166,6 +170,7 @@ impl Controller {
     /// A new session begins: counters start anew; level, pace and loss are kept, for the network is probably the same.
     pub fn begin_session(&mut self) {
         self.loss.begin_session();
+        self.marks.begin_session();
         self.live.clear();
         self.delivery.clear();
     }
@@ -191,6 +196,7 @@ impl Controller {
     /// Feedback came.
     pub fn on_feedback(&mut self, now: HostNanos, feedback: &Feedback, situation: &Situation) {
         let queue = Duration::from_micros(feedback.queue_micros.into());
+        let queue = queue.max(self.marks.depth(now, feedback, queue));
         let delivered = self.delivered(feedback);
         let sample = self.loss.sample(feedback);
         self.pace.on_sample(now, queue, delivered, sample, self.loss(), situation);

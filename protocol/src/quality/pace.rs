@@ -16,8 +16,8 @@ const MOST: f64 = 15.0e6;
 
 /// Above this delay in queues the rate falls; below the other it may grow. LEDBAT (RFC 6817) aims at up to 100 ms, too much beside
 /// a live path of 60 ms; one block of 512 frames is 11 ms.
-const QUEUE_HIGH: Duration = Duration::from_millis(15);
-const QUEUE_LOW: Duration = Duration::from_millis(6);
+pub(super) const QUEUE_HIGH: Duration = Duration::from_millis(15);
+pub(super) const QUEUE_LOW: Duration = Duration::from_millis(6);
 
 /// The rate falls to this share of what is delivered: a queue of 20 ms is gone after 130 ms.
 const FALL: f64 = 0.85;
@@ -36,7 +36,7 @@ const GROWTH_UNLIMITED: f64 = 8.0;
 const GROWTH_STEP: Duration = Duration::from_millis(100);
 
 /// A queue that stays this long at this depth is not one of back-fill, which has ceased by then: the live path itself is too fast.
-const OVERRUN_QUEUE: Duration = Duration::from_millis(25);
+pub(super) const OVERRUN_QUEUE: Duration = Duration::from_millis(25);
 const OVERRUN_TIME: Duration = Duration::from_millis(250);
 
 /// ... and so it is one only if it has not fallen to this share meanwhile.

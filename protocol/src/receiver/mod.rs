@@ -181,8 +181,17 @@ impl Receiver {
         }
     }
 
-    /// A datagram came from `from`.
+    /// A datagram came from `from`. `now` is when it came: the system's time stamp, where there is one.
     pub fn handle_datagram(&mut self, now: HostNanos, from: SocketAddr, datagram: &[u8]) {
+        self.handle(now, from, datagram, false);
+    }
+
+    /// As [`handle_datagram`](Self::handle_datagram), of one that a queue on the way has marked (CE of RFC 3168).
+    pub fn handle_marked_datagram(&mut self, now: HostNanos, from: SocketAddr, datagram: &[u8]) {
+        self.handle(now, from, datagram, true);
+    }
+
+    fn handle(&mut self, now: HostNanos, from: SocketAddr, datagram: &[u8], marked: bool) {
         let (head, payload) = match header::read(datagram) {
             Ok(read) => read,
             Err(error) => return self.rejected.count(error.into()),
@@ -190,7 +199,7 @@ impl Receiver {
         let understood = match head.kind {
             Kind::Hello => self.on_hello(now, from, &head, payload),
             Kind::Source | Kind::Preview | Kind::Parity | Kind::Probe | Kind::Gone | Kind::Close => {
-                self.on_session_datagram(now, from, &head, payload, datagram)
+                self.on_session_datagram(now, from, (&head, payload), datagram, marked)
             }
             Kind::Retry | Kind::HelloAck | Kind::Refuse | Kind::Feedback | Kind::ProbeReply | Kind::CloseAck => {
                 Err(Rejection::Malformed)
@@ -205,9 +214,9 @@ impl Receiver {
         &mut self,
         now: HostNanos,
         from: SocketAddr,
-        head: &Head,
-        payload: &[u8],
+        (head, payload): (&Head, &[u8]),
         datagram: &[u8],
+        marked: bool,
     ) -> Result<(), Rejection> {
         let Some(session) = self.sessions.get_mut(&head.session) else {
             return self.on_unknown_session(from, head, payload, datagram);
@@ -219,7 +228,7 @@ impl Receiver {
             return Err(Rejection::UnknownSession);
         }
         let text = session.channel.open(head, payload, datagram, &mut self.opened).ok_or(Rejection::NotAuthentic)?;
-        let understood = session.handle(now, head, text, datagram.len());
+        let understood = session.handle(now, head, text, (datagram.len(), marked));
         self.events.extend(session.drain(head.session));
         match understood? {
             Some(close) => self.on_close(now, head.session, close),

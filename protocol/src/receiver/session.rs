@@ -132,9 +132,16 @@ impl Session {
         self.note_change(now);
     }
 
-    /// Takes what a datagram of `len` bytes says. A close that is right is given back: the session is over then.
-    pub(super) fn handle(&mut self, now: HostNanos, head: &Head, payload: &[u8], len: usize) -> Result<Option<Close>, Rejection> {
-        if !self.note_packet(now, head, len) {
+    /// Takes what a datagram of `len` bytes says, which a queue on the way may have marked. A close that is right is given back: the
+    /// session is over then.
+    pub(super) fn handle(
+        &mut self,
+        now: HostNanos,
+        head: &Head,
+        payload: &[u8],
+        (len, marked): (usize, bool),
+    ) -> Result<Option<Close>, Rejection> {
+        if !self.note_packet(now, head, len, marked) {
             return Ok(None);
         }
         let understood = match head.kind {
@@ -152,7 +159,7 @@ impl Session {
     }
 
     /// Counts a datagram; false if it came before.
-    fn note_packet(&mut self, now: HostNanos, head: &Head, len: usize) -> bool {
+    fn note_packet(&mut self, now: HostNanos, head: &Head, len: usize, marked: bool) -> bool {
         if !self.window.insert(head.packet) {
             self.stats.duplicates += 1;
             return false;
@@ -162,6 +169,7 @@ impl Session {
         self.delay.note(now, head.sent_micros);
         self.stats.datagrams += 1;
         self.stats.bytes += len as u64;
+        self.stats.marked = self.stats.marked.saturating_add(marked.into());
         self.stats.highest_packet = self.stats.highest_packet.max(head.packet);
         self.stats.lost = self.losses.lost();
         self.stats.jitter = self.delay.jitter();

@@ -35,6 +35,8 @@ pub struct SessionStats {
     pub level: Level,
     /// Datagrams given up as lost before any repair; see [`Feedback::lost`](crate::packet::feedback::Feedback::lost).
     pub lost: u64,
+    /// Datagrams that a queue on the way marked; see [`Feedback::marked`](crate::packet::feedback::Feedback::marked).
+    pub marked: u32,
     /// Datagrams that came twice.
     pub duplicates: u64,
     /// Datagrams that contradict themselves.

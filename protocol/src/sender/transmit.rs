@@ -39,6 +39,13 @@ impl Sender {
         sent
     }
 
+    /// Whether a queue on the way may mark this datagram, which was just written, instead of dropping it (ECT of RFC 3168):
+    /// quality control of the live path heeds the marks. Back-fill has time and may be dropped; a file that goes as fast as it can
+    /// heeds nothing.
+    pub fn heeds_marks(&self, datagram: &[u8]) -> bool {
+        self.mode == SendMode::Live && !header::is_back_fill(datagram)
+    }
+
     fn send_hello(&mut self, now: HostNanos, out: &mut Vec<u8>) -> bool {
         let Some(cookie) = self.link.next_hello(now) else { return false };
         let hello = Hello {

@@ -1,4 +1,5 @@
-//! A seeded link: loss, bursts (Gilbert-Elliott), delay, jitter, reordering, duplicates, bit flips, and a rate limit.
+//! A seeded link: loss, bursts (Gilbert-Elliott), delay, jitter, reordering, duplicates, bit flips, and a rate limit, with marks
+//! where the queue is long.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -47,6 +48,8 @@ pub struct Weather {
     pub bit_flip: f64,
     /// Bytes per second, with a queue of 100 ms.
     pub rate: Option<f64>,
+    /// What may be marked is, where the queue is longer than this; what may not be is lost there (RFC 3168).
+    pub mark: Option<Duration>,
     /// Nothing passes in this span.
     pub outage: Option<(Duration, Duration)>,
 }
@@ -63,9 +66,18 @@ impl Default for Weather {
             duplicate: 0.0,
             bit_flip: 0.0,
             rate: None,
+            mark: None,
             outage: None,
         }
     }
+}
+
+/// What comes out of a link.
+#[derive(Debug)]
+pub struct Datagram {
+    pub bytes: Vec<u8>,
+    /// Whether it was marked (CE).
+    pub marked: bool,
 }
 
 /// One direction.
@@ -78,9 +90,12 @@ pub struct Link {
     next_burst: HostNanos,
     busy_until: HostNanos,
     phase: u64,
-    under_way: BTreeMap<(HostNanos, u64), Vec<u8>>,
+    under_way: BTreeMap<(HostNanos, u64), Datagram>,
     count: u64,
     pub lost: u64,
+    pub marked: u64,
+    /// The longest queue so far.
+    pub longest_queue: Duration,
 }
 
 impl Link {
@@ -98,10 +113,13 @@ impl Link {
             under_way: BTreeMap::new(),
             count: 0,
             lost: 0,
+            marked: 0,
+            longest_queue: Duration::ZERO,
         }
     }
 
-    pub fn send(&mut self, now: HostNanos, datagram: &[u8]) {
+    /// `markable`: whether it may be marked (ECT).
+    pub fn send(&mut self, now: HostNanos, datagram: &[u8], markable: bool) {
         let weather = self.weather;
         if let Some((between, length)) = weather.bursts
             && now >= self.next_burst
@@ -111,12 +129,18 @@ impl Link {
         }
         let outage = weather.outage.is_some_and(|(from, to)| (from..to).contains(&Duration::from_nanos(now.0)));
         let mut leaves = now;
+        let mut marked = false;
         if let Some(rate) = weather.rate {
             leaves = self.busy_until.max(now);
-            if leaves.since(now) > Duration::from_millis(100) {
+            let queue = leaves.since(now);
+            let long = weather.mark.is_some_and(|mark| queue > mark);
+            if queue > Duration::from_millis(100) || (long && !markable) {
                 self.lost += 1;
                 return;
             }
+            marked = long;
+            self.marked += u64::from(long);
+            self.longest_queue = self.longest_queue.max(queue);
             leaves = HostNanos(leaves.0 + (datagram.len() as f64 / rate * 1.0e9) as u64);
             self.busy_until = leaves;
         }
@@ -142,7 +166,7 @@ impl Link {
                 }
             }
             self.count += 1;
-            self.under_way.insert((arrives, self.count), bytes);
+            self.under_way.insert((arrives, self.count), Datagram { bytes, marked });
         }
     }
 
@@ -150,7 +174,7 @@ impl Link {
         self.under_way.keys().next().map(|(time, _)| *time)
     }
 
-    pub fn receive(&mut self, now: HostNanos) -> Option<Vec<u8>> {
+    pub fn receive(&mut self, now: HostNanos) -> Option<Datagram> {
         let first = self.under_way.first_entry().filter(|first| first.key().0 <= now)?;
         Some(first.remove())
     }

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use link::{Link, Random, Weather};
+use link::{Datagram, Link, Random, Weather};
 use send_learn_protocol::packet::close::Gone;
 use send_learn_protocol::packet::hello::{Description, PropertyKey};
 use send_learn_protocol::quality::Level;
@@ -280,10 +280,13 @@ impl Pair {
     fn settle(&mut self) {
         let peer = peer();
         let mut datagram = Vec::new();
-        while let Some(bytes) = self.up.receive(self.now) {
-            self.receiver.handle_datagram(self.now, peer, &bytes);
+        while let Some(Datagram { bytes, marked }) = self.up.receive(self.now) {
+            match marked {
+                true => self.receiver.handle_marked_datagram(self.now, peer, &bytes),
+                false => self.receiver.handle_datagram(self.now, peer, &bytes),
+            }
         }
-        while let Some(bytes) = self.down.receive(self.now) {
+        while let Some(Datagram { bytes, .. }) = self.down.receive(self.now) {
             self.sender.handle_datagram(self.now, &bytes);
         }
         self.sender.handle_timeout(self.now);
@@ -303,11 +306,11 @@ impl Pair {
         }
         while self.sender.poll_transmit(self.now, &mut datagram) {
             self.overheard.iter_mut().for_each(|heard| heard.up.push(datagram.clone()));
-            self.up.send(self.now, &datagram);
+            self.up.send(self.now, &datagram, self.sender.heeds_marks(&datagram));
         }
         while self.receiver.poll_transmit(self.now, &mut datagram).is_some() {
             self.overheard.iter_mut().for_each(|heard| heard.down.push(datagram.clone()));
-            self.down.send(self.now, &datagram);
+            self.down.send(self.now, &datagram, false);
         }
         while let Some(event) = self.sender.poll_event() {
             self.events.push(event);

@@ -31,7 +31,7 @@ pub(super) fn status(data: &Path, json: bool) -> anyhow::Result<ExitCode> {
         writeln!(out)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let Status { version, address, data, encrypted, rejected, disk, streams, .. } = &*status;
+    let Status { version, address, data, encrypted, rejected, disk, socket, streams, .. } = &*status;
     let address = address.map_or_else(|| "nowhere yet".to_owned(), |address| address.to_string());
     let door = if *encrypted { "for those who have the key" } else { "for everybody, unencrypted" };
     writeln!(out, "Send Learn {version} listens on {address}, {door}, and records to {}", data.display())?;
@@ -43,6 +43,13 @@ pub(super) fn status(data: &Path, json: bool) -> anyhow::Result<ExitCode> {
         writeln!(out, "turned away so far: {}", refused.join(", "))?;
     }
     writeln!(out, "{}", streams::disk_words(disk, streams))?;
+    if let Some(drops) = socket.kernel_drops.filter(|drops| *drops > 0) {
+        let buffer = socket.receive_buffer >> 10;
+        writeln!(
+            out,
+            "the kernel has dropped {drops} datagrams, for which its buffer of {buffer} KiB had no room; they are sent again"
+        )?;
+    }
     if streams.is_empty() {
         writeln!(out, "{}", streams::NO_STREAM)?;
     }

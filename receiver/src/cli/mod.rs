@@ -4,7 +4,9 @@ mod archive;
 mod ask;
 mod config;
 mod console;
+mod doctor;
 mod export;
+mod find;
 mod flags;
 mod index;
 mod info;
@@ -46,6 +48,9 @@ enum Command {
         /// The file of the key [default: the one that "send-learn key" made].
         #[arg(long, value_name = "FILE")]
         key_file: Option<PathBuf>,
+        /// Do not let plugins in the network find this receiver by name.
+        #[arg(long)]
+        no_announce: bool,
         #[command(flatten)]
         settings: SettingFlags,
     },
@@ -83,6 +88,23 @@ enum Command {
     },
     /// Have the running receiver close all recordings and end; wait until it has.
     Stop {
+        #[command(flatten)]
+        data: DataFolder,
+    },
+    /// List the receivers of this network by name. Exit status 1 when there is none.
+    Find {
+        /// For programs: one JSON document.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say why nothing arrives, and what to do. Exit status 0 when nothing was found that keeps streams from arriving.
+    Doctor {
+        /// Look at a receiver on another machine, as address:port, that does not get what this one sends.
+        #[arg(long, value_name = "ADDRESS")]
+        to: Option<String>,
+        /// For programs: one JSON document.
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         data: DataFolder,
     },
@@ -150,13 +172,15 @@ impl DataFolder {
 
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
-        Command::Serve { key_file, settings } => serve::run(settings.0, key_file),
+        Command::Serve { key_file, no_announce, settings } => serve::run(settings.0, key_file, !no_announce),
         Command::Config { json, settings } => config::run(&settings.0, json),
         Command::Key(options) => key::run(options),
         Command::Status { json, data } => ask::status(&data.path()?, json),
         Command::Rotate { data } => ask::rotate(&data.path()?),
         Command::Rename { stream, name, data } => ask::rename(&data.path()?, stream, name),
         Command::Stop { data } => ask::stop(&data.path()?),
+        Command::Find { json } => find::run(json),
+        Command::Doctor { to, json, data } => doctor::run(data.path()?, to.as_deref(), json),
         Command::Info { path, json } => info::run(&path, json),
         Command::Verify(options) => verify::run(&options),
         Command::Repair(options) => repair::run(&options),

@@ -9,7 +9,7 @@ use std::thread;
 use anyhow::{Context, bail};
 use send_learn::server::{Config, Server, Stop};
 use send_learn::settings::{Effective, Flags};
-use send_learn::{control, metrics};
+use send_learn::{announce, control, metrics};
 use send_learn_protocol::secure::Psk;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -53,7 +53,7 @@ impl Door {
     }
 }
 
-pub(super) fn run(flags: Flags, key_file: Option<PathBuf>) -> anyhow::Result<ExitCode> {
+pub(super) fn run(flags: Flags, key_file: Option<PathBuf>, announce: bool) -> anyhow::Result<ExitCode> {
     let effective = Effective::resolve(&flags)?;
     let settings = effective.settings();
     let door = if settings.open { Door::Open } else { key_file.map_or(Door::Machine, Door::File) };
@@ -75,6 +75,7 @@ pub(super) fn run(flags: Flags, key_file: Option<PathBuf>) -> anyhow::Result<Exi
     if let Err(error) = control::listen(&data, server.remote()) {
         tracing::warn!("`send-learn status` and `stop` will not reach this receiver: {error}");
     }
+    let announcement = announce.then(|| announce::start(server.address(), server.identity(), kept.is_some())).flatten();
     if let Some(address) = settings.metrics {
         let address = metrics::serve(address, server.remote())?;
         tracing::info!("figures for Prometheus: http://{address}/metrics");
@@ -98,6 +99,7 @@ pub(super) fn run(flags: Flags, key_file: Option<PathBuf>) -> anyhow::Result<Exi
         tracing::info!("recording to {}; Ctrl-C closes the recordings and ends", data.display());
         server.run().context("the receiver failed; recordings are closed")?;
     }
+    drop(announcement);
     control::close(&data);
     tracing::info!("all recordings are closed");
     Ok(ExitCode::SUCCESS)

@@ -124,6 +124,7 @@ mod tests {
             level: 1.0,
             loss: 0.0,
             late: 0.0,
+            marked: 0,
             bits_per_second: 3.1e6,
             jitter_ms: 0.0,
             delay_ms: None,

@@ -3,12 +3,13 @@
 use std::sync::atomic::Ordering;
 
 use send_learn_protocol::packet::hello::PropertyKey;
+use send_learn_protocol::receiver::SessionStats;
 use send_learn_protocol::tap::Health;
 use send_learn_protocol::units::{HostNanos, TakeId};
 
 use super::{Server, Stream};
 use crate::disk::DiskState;
-use crate::status::{Status, StreamStatus, Totals};
+use crate::status::{SocketStatus, Status, StreamStatus, Totals};
 
 impl Server {
     /// Measures how streams fare, tells viewers, and asks again for what the disk did not take.
@@ -50,7 +51,8 @@ impl Server {
     /// Everything at this moment.
     pub(super) fn status(&self) -> Status {
         let accepted = self.streams.iter().filter(|(_, stream)| stream.key != 0);
-        let mut streams: Vec<StreamStatus> = accepted.map(|(take, stream)| stream.status(*take)).collect();
+        let mut streams: Vec<StreamStatus> =
+            accepted.map(|(take, stream)| stream.status(*take, self.receiver.stats(stream.session))).collect();
         streams.sort_by(|a, b| (&a.machine, &a.name, &a.take).cmp(&(&b.machine, &b.name, &b.take)));
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let rejected = self.receiver.rejected();
@@ -67,6 +69,7 @@ impl Server {
             encrypted: self.encrypted,
             rejected: rejected.by_name().map(|(why, count)| (why.to_owned(), count)).collect(),
             disk: self.disk.clone(),
+            socket: SocketStatus { receive_buffer: self.datagrams.granted(), kernel_drops: self.datagrams.dropped() },
             totals,
             streams,
         }
@@ -74,7 +77,7 @@ impl Server {
 }
 
 impl Stream {
-    fn status(&self, take: TakeId) -> StreamStatus {
+    fn status(&self, take: TakeId, stats: Option<&SessionStats>) -> StreamStatus {
         let text = |key| self.description.property(key).to_owned();
         let health = &self.health;
         StreamStatus {
@@ -91,6 +94,7 @@ impl Stream {
             level: health.level,
             loss: health.loss,
             late: health.residual_loss,
+            marked: stats.map_or(0, |stats| stats.marked),
             bits_per_second: health.bits_per_second,
             jitter_ms: health.jitter_ms,
             delay_ms: Some(health.latency_ms).filter(|delay| delay.is_finite()),

@@ -1,5 +1,6 @@
 //! Sends WAV and MIDI files to a receiver, through the same capture and uplink as the plugin.
 
+mod find;
 mod folder;
 mod key;
 mod pipe;
@@ -35,7 +36,7 @@ use progress::Progress;
 ///
 /// Where the MIDI is longer than the audio, the recording goes on to the last event, and what has no audio is a gap.
 #[derive(Clone, Debug, Parser)]
-#[command(version, group = clap::ArgGroup::new("files").args(["wav", "midi", "folder", "stdin", "rest", "set_key"]).required(true).multiple(true))]
+#[command(version, group = clap::ArgGroup::new("files").args(["wav", "midi", "folder", "stdin", "rest", "find", "set_key"]).required(true).multiple(true))]
 struct Options {
     /// WAV file: float32, or integers of 8, 16, 24 (exact) or 32 bits (rounded to float32).
     #[arg(long)]
@@ -59,7 +60,11 @@ struct Options {
     /// at the receiver.
     #[arg(long, conflicts_with_all = ["wav", "midi", "rest"])]
     set_key: bool,
-    /// The receiver, as address:port [default: 127.0.0.1:8080; with --rest: where it was to go].
+    /// Lists the receivers of this network by name, and ends.
+    #[arg(long, conflicts_with_all = ["wav", "midi", "rest"])]
+    find: bool,
+    /// The receiver, as address:port, or "auto": the one used last, or the first by name of those found in the network, or
+    /// 127.0.0.1:8080 [default: auto; with --rest: where it was to go].
     #[arg(long, env = SERVER_VARIABLE)]
     to: Option<String>,
     /// The stream's name [default: the file's].
@@ -94,7 +99,7 @@ struct Options {
 impl Options {
     /// Where to send.
     fn to(&self) -> &str {
-        self.to.as_deref().unwrap_or(address::DEFAULT)
+        self.to.as_deref().unwrap_or(address::AUTOMATIC)
     }
 }
 
@@ -111,6 +116,7 @@ fn main() -> ExitCode {
     let options = Options::parse();
     let sent = match &options.folder {
         _ if options.set_key => key::set(),
+        _ if options.find => find::list().map(|()| true),
         _ if options.rest => rest::send(&options),
         _ if options.stdin => pipe::send(&options),
         Some(folder) => folder::send(&options, folder),
@@ -298,14 +304,21 @@ impl Watch<'_> {
         if timeout <= 0.0 || waited.as_secs_f64() < timeout {
             return Ok(());
         }
-        let to = self.options.to();
-        let tried = format!("tried {to} for {:.0} s", waited.as_secs_f64());
+        let given = self.options.to();
+        let to = report.address.map_or_else(|| given.to_owned(), |address| address.to_string());
+        let seconds = waited.as_secs_f64();
+        let tried = format!("tried {to} for {seconds:.0} s");
         match report.link {
             LinkState::Refused(reason) => bail!("the receiver at {to} declined: {reason} ({tried})"),
             LinkState::Resolving => bail!("the name in {to} is still not found ({tried})"),
             _ if report.durable.0 > 0 => bail!(
                 "the receiver stopped answering ({tried}); it has {:.1} s of the recording on disk. The rest is kept: \"send-learn-send --rest\" sends it",
                 report.durable.0 as f64 / self.progress.sample_rate()
+            ),
+            _ if !report.tried.is_empty() => bail!(
+                "no receiver answers after {seconds:.0} s: {}. Is \"send-learn serve\" running, and listening on more than \
+                 127.0.0.1? Name it with --to ADDRESS; \"send-learn doctor\" looks for the reason",
+                report.tried
             ),
             _ => bail!(
                 "no receiver answers ({tried}). Is \"send-learn serve --listen {to}\" running there? Does a firewall block UDP?"

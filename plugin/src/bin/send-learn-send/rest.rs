@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
+use send_learn_plugin::address::AUTOMATIC;
 use send_learn_plugin::uplink::Rest;
 
 use super::{Options, key, watch_interrupts};
@@ -17,7 +18,8 @@ pub(crate) fn send(options: &Options) -> Result<bool> {
     let interrupts = watch_interrupts()?;
     let uplink = key::uplink(options)?;
     // Where a person named a receiver, all goes there.
-    let stream = options.to.as_deref().map(|to| uplink.open(to));
+    let named = options.to.as_deref().filter(|to| !to.eq_ignore_ascii_case(AUTOMATIC));
+    let stream = named.map(|to| uplink.open(to));
     if let Some(stream) = &stream {
         stream.take_rest();
     }

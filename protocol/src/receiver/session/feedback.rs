@@ -70,6 +70,7 @@ impl Session {
             jitter_micros: micros(stats.jitter),
             queue_micros: micros(stats.queue),
             longest_burst: self.losses.longest(),
+            marked: stats.marked,
             missing,
         }
         .write(&mut self.payload);
