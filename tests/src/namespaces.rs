@@ -5,8 +5,11 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+
+use crate::process::wait_for;
 
 /// One of the two machines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +81,7 @@ impl Network {
             network.ip(machine, &["link", "set", "lo", "up"])?;
             network.ip(machine, &["link", "set", machine.interface(), "up"])?;
         }
+        Machine::ALL.into_iter().try_for_each(|machine| network.wait_until_up(machine))?;
         if let Err(why) = network.filter(Machine::Studio, &["--list"]) {
             println!("skipped: this machine filters no datagrams: {why}");
             return Ok(None);
@@ -145,6 +149,13 @@ impl Network {
         format!("{}-{}", self.name, machine.interface())
     }
 
+    /// A cable is there a moment after it was put in, and programs look at once for the networks that there are.
+    fn wait_until_up(&self, machine: Machine) -> Result<()> {
+        let show = ["-netns", &self.namespace(machine), "-oneline", "link", "show", machine.interface()];
+        let is_up = || run("ip", &show).is_ok_and(|shown| shown.contains("state UP"));
+        wait_for(UP, || is_up().then_some(())).with_context(|| format!("the {} has no network", machine.interface()))
+    }
+
     fn ip(&self, machine: Machine, arguments: &[&str]) -> Result<()> {
         run("ip", &[&["-netns", &self.namespace(machine)], arguments].concat()).map(drop)
     }
@@ -166,6 +177,9 @@ impl Drop for Network {
         }
     }
 }
+
+/// Within this long a cable is there.
+const UP: Duration = Duration::from_secs(5);
 
 /// What every namespace of these tests is called; the process's number follows.
 const PREFIX: &str = "send-learn-test-";
