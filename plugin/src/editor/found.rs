@@ -1,28 +1,29 @@
 //! The receivers of this network by name, to choose from.
 
+use std::net::SocketAddr;
+
 use egui::{Align, Layout, RichText};
 use send_learn_discovery::Found;
 
 use super::theme;
-use crate::instance::Instance;
 use crate::report::Sought;
 
-/// Rows of the list that are seen at once, in logical pixels.
-const HEIGHT: f32 = 84.0;
+/// Of the rows that are seen at once, three, and between two of them, in logical pixels.
+const HEIGHT: f32 = 86.0;
+const BETWEEN: f32 = 3.0;
 
-/// Shows who was found, and gives whom a click has chosen. The search begins when this is first shown: a person wants it.
-pub(super) fn show(ui: &mut egui::Ui, instance: &Instance) -> Option<Found> {
-    let sought = instance.look();
+/// Shows who was found, and gives whom a click has chosen. `at` is where the stream goes now.
+pub(super) fn show<'a>(ui: &mut egui::Ui, sought: &'a Sought, at: Option<SocketAddr>) -> Option<&'a Found> {
     if sought.receivers.is_empty() {
-        ui.add(egui::Label::new(RichText::new(nobody(&sought)).color(theme::QUIET).size(12.5)).wrap());
+        ui.add(egui::Label::new(RichText::new(nobody(sought)).color(theme::QUIET).size(12.5)).wrap());
         return None;
     }
-    let at = instance.report().and_then(|report| report.address);
     let mut chosen = None;
     egui::ScrollArea::vertical().max_height(HEIGHT).auto_shrink([false, true]).show(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = BETWEEN;
         for found in &sought.receivers {
             if row(ui, found, at.is_some_and(|at| found.addresses.contains(&at))) {
-                chosen = Some(found.clone());
+                chosen = Some(found);
             }
         }
     });
@@ -47,7 +48,9 @@ fn row(ui: &mut egui::Ui, found: &Found, in_use: bool) -> bool {
 
 fn nobody(sought: &Sought) -> String {
     if sought.trouble.is_empty() {
-        "No receiver has been found in this network yet. One that listens on 127.0.0.1 alone is not announced.".to_owned()
+        "No receiver has been found yet. One that was started by \"send-learn serve\" alone listens for its own computer; with \
+         --listen 0.0.0.0:8080 it is found here."
+            .to_owned()
     } else {
         sought.trouble.clone()
     }

@@ -24,7 +24,7 @@ use nice_plug_egui::{
 };
 
 use crate::instance::Instance;
-use crate::report::Report;
+use crate::report::{Report, Sought};
 use crate::settings::{Settings, SettingsError};
 use consent::{Answer, Page};
 use flow::Flow;
@@ -75,11 +75,16 @@ pub struct Window {
     page: Option<Page>,
     lanes_open: bool,
     /// What is shown instead of what is, for pictures.
-    staged: Option<Stage>,
+    staged: Option<Staged>,
 }
 
-/// Gives the report of a made-up state, so many seconds after its begin.
-type Stage = Box<dyn FnMut(f64) -> Report + Send>;
+/// A made-up state.
+struct Staged {
+    /// Gives the report so many seconds after its begin.
+    report: Box<dyn FnMut(f64) -> Report + Send>,
+    /// The receivers of the network.
+    sought: Sought,
+}
 
 impl NiceEguiApp for Window {
     fn build(&mut self, context: egui::Context, gui: GuiContext, _: &mut Frame) -> Result<(), baseview::HandlerError> {
@@ -123,9 +128,20 @@ impl Window {
         }
     }
 
-    /// Of `instance`, but showing `settings` and what `report` gives so many seconds after the begin: for pictures of each state.
-    pub fn staged(instance: Arc<Instance>, settings: Settings, report: impl FnMut(f64) -> Report + Send + 'static) -> Self {
-        Self { staged: Some(Box::new(report)), settings, ..Self::new(instance) }
+    /// Of `instance`, but showing `settings`, the receivers `sought`, and what `report` gives so many seconds after the begin: for
+    /// pictures of each state.
+    pub fn staged(
+        instance: Arc<Instance>,
+        settings: Settings,
+        sought: Sought,
+        report: impl FnMut(f64) -> Report + Send + 'static,
+    ) -> Self {
+        Self { staged: Some(Staged { report: Box::new(report), sought }), settings, ..Self::new(instance) }
+    }
+
+    /// Opens the list of receivers, or closes it.
+    pub fn show_receivers(&mut self, open: bool) {
+        self.receiver.show_list(open);
     }
 
     /// Opens the page of the lanes, or closes it.
@@ -136,7 +152,7 @@ impl Window {
     /// Makes `context` look like this window, before it is drawn for the first time.
     pub fn open(&mut self, context: &egui::Context) {
         theme::apply(context);
-        self.receiver = ReceiverField::new(self.instance.server());
+        self.receiver.set_address(self.instance.server());
         if self.staged.is_none() {
             self.take_settings(Settings::load());
         }
@@ -169,7 +185,7 @@ impl Window {
     fn overview(&mut self, ui: &mut egui::Ui) -> bool {
         let now = ui.input(|input| input.time);
         let report = match &mut self.staged {
-            Some(stage) => Some(stage(now)),
+            Some(staged) => Some((staged.report)(now)),
             None => self.instance.report(),
         };
         let headline = state::headline(&self.instance, report.as_ref());
@@ -193,7 +209,8 @@ impl Window {
             self.set(param, !param.value());
         }
         ui.add_space(BETWEEN);
-        theme::card(ui, |ui| self.receiver.show(ui, &self.instance));
+        let sought = self.staged.as_ref().map(|staged| &staged.sought);
+        theme::card(ui, |ui| self.receiver.show(ui, &self.instance, &report, sought));
         ui.add_space(BETWEEN);
         theme::card(ui, |ui| {
             meters::counters(ui, &report);

@@ -11,7 +11,7 @@ use send_learn_protocol::packet::hello::Refusal;
 use super::{found, theme};
 use crate::address::AUTOMATIC;
 use crate::instance::Instance;
-use crate::report::{LinkState, Report, Tested};
+use crate::report::{LinkState, Report, Sought, Tested};
 
 /// What the buttons beside the address take, in logical pixels.
 const BUTTONS: f32 = 218.0;
@@ -32,8 +32,14 @@ pub(super) struct ReceiverField {
 }
 
 impl ReceiverField {
-    pub(super) fn new(address: String) -> Self {
-        Self { address: shown(address), ..Self::default() }
+    /// Shows `address`.
+    pub(super) fn set_address(&mut self, address: String) {
+        self.address = shown(address);
+    }
+
+    /// Opens the list, or closes it.
+    pub(super) fn show_list(&mut self, open: bool) {
+        self.list = open;
     }
 
     /// Whether an answer is awaited.
@@ -41,14 +47,15 @@ impl ReceiverField {
         self.test.as_ref().is_some_and(|test| *test.lock() == Tested::Waiting)
     }
 
-    pub(super) fn show(&mut self, ui: &mut egui::Ui, instance: &Instance) {
+    /// `sought`: the receivers to choose from, instead of those of this network.
+    pub(super) fn show(&mut self, ui: &mut egui::Ui, instance: &Instance, report: &Report, sought: Option<&Sought>) {
         ui.horizontal(|ui| {
             ui.add_sized([60.0, 26.0], egui::Label::new("Receiver"));
             // Hosts keep some keys to themselves: pasting and Enter are enough to change the address.
             let field = egui::TextEdit::singleline(&mut self.address).hint_text("found by itself");
             let response = ui.add(field.margin(vec2(8.0, 5.0)).desired_width(ui.available_width() - BUTTONS));
             let entered = response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
-            if ui.selectable_label(self.list, "Find").on_hover_text("Show the receivers of this network").clicked() {
+            if theme::chip(ui, "Find", self.list).on_hover_text("Show the receivers of this network").clicked() {
                 self.list = !self.list;
             }
             if ui.button("Test").on_hover_text("Ask whether a receiver answers there").clicked() {
@@ -62,18 +69,20 @@ impl ReceiverField {
                 instance.reconnect();
             }
         });
-        if self.list
-            && let Some(chosen) = found::show(ui, instance)
-        {
-            instance.choose(&chosen);
-            *self = Self::new(instance.server());
+        if self.list {
+            // The search begins when the list is first shown: a person wants it.
+            let sought = sought.cloned().unwrap_or_else(|| instance.look());
+            if let Some(chosen) = found::show(ui, &sought, report.address) {
+                instance.choose(chosen);
+                *self = Self::default();
+                self.set_address(instance.server());
+            }
         }
         if let Some(test) = &self.test {
-            let clock = instance.report().and_then(|report| report.clock);
-            let (color, words) = test_result(&test.lock(), clock);
+            let (color, words) = test_result(&test.lock(), report.clock);
             ui.add(egui::Label::new(RichText::new(words).color(color).size(12.5)).wrap());
         }
-        if self.entered.is_some() || instance.report().is_some_and(|report| wants_key(&report)) {
+        if self.entered.is_some() || wants_key(report) {
             self.show_key(ui, instance);
         }
     }

@@ -5,13 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nice_plug::prelude::{BoolParam, BufferConfig, Plugin, PluginApi, ProcessMode};
-use send_learn_protocol::units::SamplePosition;
+use send_learn_discovery::Found;
+use send_learn_protocol::packet::header::VERSION;
+use send_learn_protocol::packet::hello::Refusal;
+use send_learn_protocol::units::{ReceiverId, SamplePosition};
 
 use super::Window;
+use crate::address::AUTOMATIC;
 use crate::instance::Instance;
 use crate::params::SendParams;
 use crate::plugin::SendLearn;
-use crate::report::{LinkState, Report};
+use crate::report::{LinkState, Report, Sought};
 use crate::settings::{CONSENT, Settings, Statement};
 
 const RATE: f64 = 48_000.0;
@@ -42,6 +46,10 @@ pub enum Stage {
     OfflineRender,
     /// Capture is switched off.
     CaptureOff,
+    /// The receivers of the network are shown.
+    Found,
+    /// The receiver needs its key.
+    Key,
     /// MIDI alone, with the lanes shown.
     Lanes,
     /// What may be done with the music is asked.
@@ -50,7 +58,7 @@ pub enum Stage {
 
 impl Stage {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Waiting,
         Self::Connecting,
         Self::Live,
@@ -61,6 +69,8 @@ impl Stage {
         Self::Private,
         Self::OfflineRender,
         Self::CaptureOff,
+        Self::Found,
+        Self::Key,
         Self::Lanes,
         Self::Consent,
     ];
@@ -78,6 +88,8 @@ impl Stage {
             Self::Private => "private",
             Self::OfflineRender => "offline-render",
             Self::CaptureOff => "capture-off",
+            Self::Found => "found",
+            Self::Key => "key",
             Self::Lanes => "lanes",
             Self::Consent => "consent",
         }
@@ -100,7 +112,8 @@ impl Stage {
         let statement = Statement { contributor: "Ada".to_owned(), licence: "CC-BY-4.0".to_owned(), consent: CONSENT.to_owned() };
         let asked = self != Self::Consent;
         let settings = Settings { asked, statement, ..Settings::default() };
-        let mut window = Window::staged(instance, settings, move |time| self.report(time));
+        let mut window = Window::staged(instance, settings, network(), move |time| self.report(time));
+        window.show_receivers(self == Self::Found);
         window.show_lanes(self == Self::Lanes);
         window
     }
@@ -112,7 +125,8 @@ impl Stage {
             bypass: BoolParam::new("Bypass", self == Self::Bypassed).make_bypass(),
             ..SendParams::default()
         };
-        RECEIVER.clone_into(&mut params.server.write());
+        let server = if self == Self::Found { AUTOMATIC } else { RECEIVER };
+        server.clone_into(&mut params.server.write());
         if self == Self::Lanes {
             let names = ["Filter", "Drive", "Mood", "", "Take quality", "", "", ""];
             *params.lane_names.write() = names.map(str::to_owned);
@@ -127,7 +141,14 @@ impl Stage {
         match self {
             Self::Waiting | Self::OfflineRender | Self::Consent => idle,
             Self::Connecting => Report { link: LinkState::Connecting, unanswered: Duration::from_secs(1), ..alone(plays) },
-            Self::Live | Self::Private => plays,
+            Self::Live | Self::Private | Self::Found => plays,
+            Self::Key => Report {
+                link: LinkState::Refused(Refusal::KeyNeeded),
+                problem: Refusal::KeyNeeded.to_string(),
+                lag: ago(4),
+                owed: 1_301,
+                ..alone(plays)
+            },
             Self::Lanes => Report { peaks: Vec::new(), ..plays },
             Self::Degraded => Report { whole: false, loss: 0.083, repaired: 4_211, rate: 171_000.0, ..plays },
             Self::CatchingUp => Report {
@@ -154,6 +175,23 @@ impl Stage {
 
 fn ago(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
+}
+
+/// The receivers of a studio's network.
+fn network() -> Sought {
+    let found = |name: &str, id: u8, key: bool, address: &str| Found {
+        name: name.to_owned(),
+        receiver: ReceiverId([id; 16]),
+        version: VERSION,
+        key,
+        addresses: address.parse().into_iter().collect(),
+    };
+    let receivers = vec![
+        found("attic", 1, false, "192.168.1.31:8080"),
+        found("machine-room", 2, true, RECEIVER),
+        found("rehearsal", 3, true, "192.168.1.44:8080"),
+    ];
+    Sought { looking: true, receivers, trouble: String::new() }
 }
 
 /// Nobody takes it.

@@ -23,7 +23,7 @@ pub(super) fn bundles() -> Finding {
     }
     if found.is_empty() {
         let words = format!("the plugin is in none of the folders in which hosts on this machine look ({})", list(&folders));
-        return Finding::note(ABOUT, words, "If a DAW on this machine is to use it: cargo xtask bundle, and copy what it names.");
+        return Finding::note(ABOUT, words, "If a DAW on this machine is to use it: cargo xtask install-plugin.");
     }
     Finding::good(ABOUT, format!("the plugin is at {}", list(&found)))
 }

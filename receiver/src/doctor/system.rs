@@ -41,7 +41,7 @@ pub(super) fn clock() -> Finding {
 fn judge_clock(now: u64) -> Finding {
     const ABOUT: &str = "clock";
     if (EARLIEST..LATEST).contains(&now) {
-        return Finding::good(ABOUT, "the wall clock can be right");
+        return Finding::good(ABOUT, "the wall clock shows a date that can be right");
     }
     let years = 1970 + now / 31_556_952;
     let words = format!("the wall clock shows the year {years}: recordings would bear that date");
