@@ -51,8 +51,8 @@ pub fn program(program: Program) -> Result<PathBuf> {
 }
 
 /// A path that `cargo xtask test` puts into the environment: `SEND_LEARN_CLAP` and `SEND_LEARN_VST3`, the bundles with the
-/// allocation check; `SEND_LEARN_CLAP_FAULTY`, whose audio thread allocates; `SEND_LEARN_PYTHON`, the readers' Python;
-/// `SEND_LEARN_RENDERS`, a folder that keeps rendered tunes.
+/// allocation check; `SEND_LEARN_VST3_BASIC`, the same without controllers; `SEND_LEARN_CLAP_FAULTY`, whose audio thread allocates;
+/// `SEND_LEARN_PYTHON`, the readers' Python; `SEND_LEARN_RENDERS`, a folder that keeps rendered tunes.
 ///
 /// # Errors
 /// When it is not set, or nothing is there.

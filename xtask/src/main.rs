@@ -26,9 +26,10 @@ const USAGE: &str = "\
 cargo xtask setup                            install what the system lacks, and the Python readers
 cargo xtask demo [--wav A.wav] [--midi B.mid] [--soundfont C.sf2] [--no-view]
                                              play a piece through the plugin, record it, compare, show it
-cargo xtask test [--no-view] [--long] [NAME...]
+cargo xtask test [--no-view] [--long] [--ardour] [NAME...]
                                              every test; with names, only the tests whose name contains one;
-                                             --long: accidents at every moment, not only at some; an hour of networks
+                                             --long: accidents at every moment, not only at some; an hour of networks;
+                                             --ardour: also on a track of Ardour, which it installs
 cargo xtask fuzz [--seconds 60] [--save] [TARGET...]
                                              feed parsers and state machines by a fuzzer; --save keeps what it learnt
 cargo xtask bundle [--universal]             the VST3 and CLAP bundles and the studio machine's programs, in release mode

@@ -25,6 +25,8 @@ pub(crate) enum Variant {
     Checked,
     /// Checked, and with an allocation in the audio thread: it must abort.
     Faulty,
+    /// Checked, and without the hidden parameters by which VST3 brings controllers: pedalboard needs a minute to load those.
+    BasicMidi,
 }
 
 impl Variant {
@@ -34,15 +36,17 @@ impl Variant {
             Self::Plain => "bundled",
             Self::Checked => "bundled-checked",
             Self::Faulty => "bundled-faulty",
+            Self::BasicMidi => "bundled-basic-midi",
         };
         cache.target().join(name)
     }
 
-    fn feature(self) -> Option<&'static str> {
+    fn features(self) -> &'static [&'static str] {
         match self {
-            Self::Plain => None,
-            Self::Checked => Some("allocation-check"),
-            Self::Faulty => Some("deliberate-allocation"),
+            Self::Plain => &[],
+            Self::Checked => &["allocation-check"],
+            Self::Faulty => &["deliberate-allocation"],
+            Self::BasicMidi => &["allocation-check", "basic-midi"],
         }
     }
 }
@@ -61,10 +65,10 @@ pub(crate) fn add_checked_plugins(plan: &mut Plan<'_>, cache: &Cache) {
     let cache = cache.clone();
     plan.step("Build the plugin with its allocation check", "build-checked", Guess { first: 150, again: 20 }, move || {
         // One build folder for all: only what the check touches is built again, and each library is copied at once.
-        for variant in [Variant::Checked, Variant::Faulty] {
+        for variant in [Variant::Checked, Variant::BasicMidi, Variant::Faulty] {
             let mut build = cargo(&cache, "build");
             build.args(RECORDING_HALF).args(TARGETS);
-            build.args(variant.feature().map(|feature| format!("--features=send-learn-plugin/{feature}")));
+            build.args(variant.features().iter().map(|feature| format!("--features=send-learn-plugin/{feature}")));
             shell::run(&mut build)?;
             bundle::write(&library(&cache), &variant.folder(&cache))?;
         }

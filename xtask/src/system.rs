@@ -19,10 +19,12 @@ pub(crate) enum Purpose {
     View,
     /// All tests.
     Test,
+    /// The test in a whole DAW too.
+    Ardour,
 }
 
 /// Debian packages, and what they are for.
-const DEBIAN: [(Purpose, &[&str]); 4] = [
+const DEBIAN: [(Purpose, &[&str]); 5] = [
     (
         Purpose::Build,
         &[
@@ -70,6 +72,7 @@ const DEBIAN: [(Purpose, &[&str]); 4] = [
             "chromium",
         ],
     ),
+    (Purpose::Ardour, &["ardour"]),
 ];
 
 /// The libraries as pkg-config knows them, for systems whose packages this does not know.

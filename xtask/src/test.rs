@@ -23,10 +23,11 @@ pub(crate) fn add(plan: &mut Plan<'_>, cache: &Cache, options: &[String]) -> Res
     let (flags, names): (Vec<_>, Vec<_>) = options.iter().cloned().partition(|option| option.starts_with('-'));
     let view = !flags.iter().any(|flag| flag == "--no-view");
     let long = flags.iter().any(|flag| flag == "--long");
-    let known = ["--no-view", "--long"];
+    let ardour = flags.iter().any(|flag| flag == "--ardour");
+    let known = ["--no-view", "--long", "--ardour"];
     crate::none_left(&flags.into_iter().filter(|flag| !known.contains(&flag.as_str())).collect::<Vec<_>>())?;
 
-    system::add(plan, system::Purpose::Test);
+    system::add(plan, if ardour { system::Purpose::Ardour } else { system::Purpose::Test });
     readers::add(plan, cache, readers::Set::All);
     products::add_recording_half(plan, cache);
     products::add_checked_plugins(plan, cache);
@@ -46,6 +47,9 @@ pub(crate) fn add(plan: &mut Plan<'_>, cache: &Cache, options: &[String]) -> Res
         if long {
             test.env("SEND_LEARN_LONG", "1").env("SEND_LEARN_GRID_SEEDS", LONG_SEEDS);
         }
+        if ardour {
+            test.env("SEND_LEARN_ARDOUR", "1");
+        }
         shell::run(with_products(&mut test, &here))
     });
     if view {
@@ -63,10 +67,12 @@ pub(crate) fn add(plan: &mut Plan<'_>, cache: &Cache, options: &[String]) -> Res
 /// Tells the tests where the programs, the bundles and the readers are.
 fn with_products<'a>(test: &'a mut Command, cache: &Cache) -> &'a mut Command {
     let clap = |variant: Variant| variant.folder(cache).join(format!("{}.clap", bundle::NAME));
+    let vst3 = |variant: Variant| variant.folder(cache).join(format!("{}.vst3", bundle::NAME));
     test.env("SEND_LEARN_BIN_DIR", products::programs(cache))
         .env("SEND_LEARN_CLAP", clap(Variant::Checked))
         .env("SEND_LEARN_CLAP_FAULTY", clap(Variant::Faulty))
-        .env("SEND_LEARN_VST3", Variant::Checked.folder(cache).join(format!("{}.vst3", bundle::NAME)))
+        .env("SEND_LEARN_VST3", vst3(Variant::Checked))
+        .env("SEND_LEARN_VST3_BASIC", vst3(Variant::BasicMidi))
         .env("SEND_LEARN_PYTHON", cache.python())
         .env("SEND_LEARN_TORCH_PYTHON", TORCH_PYTHON)
         .env("SEND_LEARN_RENDERS", cache.file("renders"))
