@@ -1,7 +1,7 @@
 //! The VST3 plugin on a track of Ardour, a whole DAW: what comes out of it and what is recorded equal Ardour's own recording bit for bit,
 //! and the playhead says where.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::{env, fs};
 
@@ -58,7 +58,7 @@ fn at_home<'a>(rig: &Rig, command: &'a mut Command) -> &'a mut Command {
     command.env("HOME", rig.folder()).env("SEND_LEARN_SERVER", rig.receiver().address().to_string())
 }
 
-fn copy(from: &Path, to: &PathBuf) -> Result<()> {
+fn copy(from: &Path, to: &Path) -> Result<()> {
     let status = Command::new("cp").arg("-r").args([from, to]).status()?;
     ensure!(status.success(), "cannot copy {}", from.display());
     Ok(())
