@@ -92,6 +92,9 @@ fn what_cannot_be_exported_is_said_and_nothing_is_left() {
     let (data, _sources) = written(&[Take { consent: "Nein.", ..short_take(1) }]);
     let output = command(&[&["export", "pytorch", data.path().to_str().unwrap(), "--own"], &SHORT[..]].concat());
     assert!(said(&output).contains("consent was refused") && !said(&output).contains("say --own"), "{}", said(&output));
+    let (data, _sources) = written(&[Take { notes: Vec::new(), ..short_take(1) }]);
+    let output = command(&[&["export", "pytorch", data.path().to_str().unwrap()], &SHORT[..]].concat());
+    assert!(said(&output).contains("too few MIDI events; --min-midi-events takes fewer"), "{}", said(&output));
     let empty = tempfile::tempdir().unwrap();
     let output = command(&["export", "pytorch", empty.path().to_str().unwrap()]);
     assert!(!output.status.success() && said(&output).contains("holds no recording"), "{}", said(&output));
@@ -133,6 +136,22 @@ fn a_card_calls_midi_alone_no_sound() {
     assert!(card(&[midi()]).contains(" hours of MIDI alone ("));
     assert!(card(&[short_take(1)]).contains(" hours of sound ("));
     assert!(card(&[short_take(1), midi()]).contains(" hours, 5 of the sequences MIDI alone ("));
+}
+
+#[test]
+fn a_card_tells_of_features_and_notes_only_where_there_are_some() {
+    let (data, _sources) = written(&[Take { notes: Vec::new(), ..short_take(1) }]);
+    let card = |format: &str| {
+        let out = data.path().join(format);
+        let arguments = ["export", format, data.path().to_str().unwrap(), "--out", out.to_str().unwrap()];
+        let output = command(&[&arguments[..], &["--sequence-length", "2", "--overlap", "0.5", "--min-midi-events", "0"]].concat());
+        assert!(output.status.success(), "{}", said(&output));
+        let card = fs::read_to_string(out.join("README.md")).unwrap();
+        assert!(!card.contains("aligned") && !card.contains("at least"), "{card}");
+        card
+    };
+    assert!(card("parquet").contains("Features: 13 MFCC"));
+    assert!(!card("tokens").contains("Features"));
 }
 
 #[test]

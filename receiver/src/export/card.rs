@@ -9,15 +9,15 @@ use crate::sequences::Split;
 /// The host that `send-learn-send` names.
 const FILES: &str = "send-learn-send";
 
-/// The card of an export, `README.md` beside its files.
-pub(super) fn card(manifest: &Manifest) -> String {
+/// The card of an export, `README.md` beside its files; `features` says whether they hold any.
+pub(super) fn card(manifest: &Manifest, features: bool) -> String {
     let mut text = String::new();
     // Writing to a string does not fail.
-    let _ = write(&mut text, manifest);
+    let _ = write(&mut text, manifest, features);
     text
 }
 
-fn write(out: &mut String, manifest: &Manifest) -> std::fmt::Result {
+fn write(out: &mut String, manifest: &Manifest, features: bool) -> std::fmt::Result {
     let Manifest { contents, settings, .. } = manifest;
     let hours = contents.seconds.values().sum::<f64>() / 3600.0;
     writeln!(out, "---\npretty_name: Send Learn recordings, {}", manifest.export)?;
@@ -53,9 +53,13 @@ fn write(out: &mut String, manifest: &Manifest) -> std::fmt::Result {
     }
     writeln!(
         out,
-        "\nSplits go by performance (takes that were played together, or that repeat one another), never by sequence; the seed was {}. \
-         {} takes repeat another one and stand on its side.\n",
-        settings.seed, manifest.repeated_takes
+        "\nSplits go by performance (takes that were played together, or that repeat one another), never by sequence; the seed was {}. {}\n",
+        settings.seed,
+        match manifest.repeated_takes {
+            0 => "No take repeats another one.".to_owned(),
+            1 => "1 take repeats another one and stands on its side.".to_owned(),
+            several => format!("{several} takes repeat another one and stand on its side."),
+        }
     )?;
     table(out, "Tracks", "sequences", &contents.tracks)?;
     table(out, "Keys, as estimated from the notes", "sequences", &contents.keys)?;
@@ -91,25 +95,24 @@ fn write(out: &mut String, manifest: &Manifest) -> std::fmt::Result {
     }
 
     writeln!(out, "## How it was made\n")?;
-    writeln!(
-        out,
-        "{} audio, MIDI and transport, each with its sample. Windows were cut from gapless stretches, \
-         with at least {} MIDI events. Features: {} MFCC, {} chroma, {} mel bands, frames of {} samples each {} samples, by the definitions of \
-         librosa 0.11.\n",
-        recorded(contents),
-        settings.min_midi_events,
-        settings.mfcc_n,
-        settings.chroma_n,
-        settings.n_mels,
-        settings.n_fft,
-        settings.hop_length
-    )?;
-    table(out, "Notes were aligned with the audio by", "sources", &contents.alignments)?;
-    writeln!(
-        out,
-        "The largest uncertainty of an alignment is {:.1} ms. `manifest.json` has all settings and the checksum of every file.",
-        contents.worst_uncertainty_seconds * 1e3
-    )
+    write!(out, "{} audio, MIDI and transport, each with its sample. Windows were cut from gapless stretches", recorded(contents))?;
+    match settings.min_midi_events {
+        0 => write!(out, ".")?,
+        fewest => write!(out, ", with at least {fewest} MIDI events.")?,
+    }
+    if features {
+        write!(
+            out,
+            " Features: {} MFCC, {} chroma, {} mel bands, frames of {} samples each {} samples, by the definitions of librosa 0.11.",
+            settings.mfcc_n, settings.chroma_n, settings.n_mels, settings.n_fft, settings.hop_length
+        )?;
+    }
+    writeln!(out, "\n")?;
+    if contents.notes > 0 {
+        table(out, "Notes were aligned with the audio by", "sources", &contents.alignments)?;
+        write!(out, "The largest uncertainty of an alignment is {:.1} ms. ", contents.worst_uncertainty_seconds * 1e3)?;
+    }
+    writeln!(out, "`manifest.json` has all settings and the checksum of every file.")
 }
 
 /// Who recorded, as the begin of a sentence.

@@ -108,6 +108,9 @@ fn nothing(left_out: &[(Reason, u64)]) -> String {
     if left_out.iter().any(|(reason, _)| *reason == Reason::ShortTake) {
         words.push("--sequence-length takes fewer seconds".to_owned());
     }
+    if left_out.iter().any(|(reason, _)| *reason == Reason::FewEvents) {
+        words.push("--min-midi-events takes fewer, and with 0 sound alone".to_owned());
+    }
     format!(" ({})", words.join("; "))
 }
 
@@ -152,6 +155,8 @@ pub trait Format: Sync {
     const NAME: &'static str;
     /// How the export is divided.
     const LAYOUT: Layout;
+    /// Whether it holds the features of the sound.
+    const FEATURES: bool = true;
 
     /// The name of file `number` of `count` (from 1), for one split where the layout says so.
     fn file_name(&self, split: Option<Split>, number: usize, count: usize) -> String;

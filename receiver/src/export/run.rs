@@ -99,8 +99,10 @@ fn conclude<F: Format>(
 ) -> Result<Manifest, ExportError> {
     let Request { settings, out, .. } = request;
     let mut manifest = manifest_of::<F>(request, digest, contents, files);
-    for (name, bytes) in
-        format.companions(settings, request.audio).into_iter().chain([(CARD.to_owned(), card::card(&manifest).into_bytes())])
+    for (name, bytes) in format
+        .companions(settings, request.audio)
+        .into_iter()
+        .chain([(CARD.to_owned(), card::card(&manifest, F::FEATURES).into_bytes())])
     {
         let path = out.join(&name);
         fs::write(&path, bytes).map_err(write_error(&path))?;
