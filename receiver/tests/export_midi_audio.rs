@@ -12,7 +12,7 @@ use std::path::Path;
 
 use played::{Dice, export, noise, python, tune, tunes, window};
 use send_learn::export::{Format, MidiAudio, ShardPlan};
-use send_learn::music::{Meter, Music, Tempo};
+use send_learn::music::{Control, ControlKind, Meter, Music, Tempo};
 use send_learn::sequences::{Sequence, Settings, Split};
 use sequences::sequence;
 
@@ -37,12 +37,38 @@ fn write_expected(sequence: &Sequence, folder: &Path) {
         "events": events,
         "tempos": music.tempos,
         "meters": music.meters,
+        "held": held(music),
         "bars": downbeats.map(|beat| (beat.sample, beat.bar)).collect::<Vec<_>>(),
     });
     let id = &sequence.about.id;
     fs::write(folder.join(format!("{id}.json")), expected.to_string()).expect("events are written");
     let samples: Vec<u8> = sequence.audio.iter().flat_map(|sample| sample.to_le_bytes()).collect();
     fs::write(folder.join(format!("{id}.f32")), samples).expect("samples are written");
+}
+
+/// The messages that say what holds from before the window: keys, controllers, programs, bends. What is said again at its begin
+/// needs no saying.
+fn held(music: &Music) -> Vec<Vec<u8>> {
+    let bytes = |control: &Control| {
+        let (channel, value) = (control.channel, (control.value * 127.0).round() as u8);
+        match control.kind {
+            ControlKind::Controller => vec![0xB0 | channel, control.number, value],
+            ControlKind::KeyPressure => vec![0xA0 | channel, control.number, value],
+            ControlKind::ChannelPressure => vec![0xD0 | channel, value],
+            ControlKind::Program => vec![0xC0 | channel, control.value as u8],
+            ControlKind::PitchBend => {
+                let bend = (control.value * 8192.0) as i32 + 8192;
+                vec![0xE0 | channel, (bend % 128) as u8, (bend / 128) as u8]
+            }
+        }
+    };
+    let controls = music.controls.iter().filter(|control| control.sample == 0).map(|control| (control.track, bytes(control)));
+    let said = |(track, bytes): &(u16, Vec<u8>)| {
+        music.events.iter().any(|event| event.sample == 0 && event.track == *track && event.bytes == *bytes)
+    };
+    let keys = music.notes.iter().filter(|note| note.held);
+    let keys = keys.map(|note| vec![0x90 | note.channel, note.pitch, note.velocity]);
+    controls.filter(|control| !said(control)).map(|(_, bytes)| bytes).chain(keys).collect()
 }
 
 /// A sequence of MIDI alone.

@@ -66,8 +66,8 @@ class Walk:
 
 
 def played(track, clock):
-    """Sample and bytes of the messages that were played; how many needed a text to say where; notes left open."""
-    walk, tick, events, texts = Walk(clock), 0, [], 0
+    """Sample and bytes of the messages that were played; how many needed a text to say where; notes left open; what holds from before."""
+    walk, tick, events, texts, before = Walk(clock), 0, [], 0, []
     stated, added, sounding = None, False, defaultdict(int)
     for message in track:
         tick += message.time
@@ -93,8 +93,10 @@ def played(track, clock):
             if stated is not None:
                 assert abs(at - stated) <= max(0.5, clock.tick_samples(tick)) * 3, "a tick is far from its sample"
             events.append((round(at) if stated is None else stated, data))
+        elif tick == 0:
+            before.append(data)
         stated, added = None, False
-    return events, texts, sum(sounding.values())
+    return events, texts, sum(sounding.values()), before
 
 
 def key_of(data):
@@ -111,11 +113,12 @@ def compare_midi(path, expected):
     tracks = defaultdict(list)
     for sample, source, data in expected["events"]:
         tracks[source, key_of(data)].append((sample, data))
-    found, texts = [], 0
+    found, texts, before = [], 0, []
     for track in file.tracks[1:]:
-        events, needed, still_sounding = played(track, clock)
+        events, needed, still_sounding, held = played(track, clock)
         assert still_sounding == 0, f"{path}: a note is left open in {track.name}"
         texts += needed
+        before += held
         if events:
             found.append(events)
     wanted = [tracks[key] for key in sorted(tracks)]
@@ -124,6 +127,7 @@ def compare_midi(path, expected):
         for mine, read in zip(ours, theirs):
             assert tuple(mine) == read, f"{path}: {read} is read, {mine} was played"
         assert len(ours) == len(theirs), f"{path}: {len(theirs)} events, not {len(ours)}"
+    assert sorted(before) == sorted(expected["held"]), f"{path}: {before} holds from before, not {expected['held']}"
     compare_conductor(path, file, clock, expected)
     return sum(map(len, wanted)), texts
 
