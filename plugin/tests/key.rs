@@ -76,9 +76,15 @@ fn with_a_key_that_cannot_be_used_nothing_is_sent_and_with_one_nothing_in_clear(
 }
 
 #[test]
-fn a_test_of_the_address_says_when_there_is_a_key_on_one_side_alone() {
-    let key = send_learn_key::new().unwrap();
-    for (ours, theirs, words) in [(None, Some(key), "needs its key"), (Some(key), None, "has no key"), (Some(key), Some(key), "")] {
+fn a_test_of_the_address_says_when_both_have_not_the_same_key() {
+    let (key, other) = (send_learn_key::new().unwrap(), send_learn_key::new().unwrap());
+    let cases = [
+        (None, Some(key), "needs its key"),
+        (Some(key), None, "has no key"),
+        (Some(other), Some(key), "has another key"),
+        (Some(key), Some(key), ""),
+    ];
+    for (ours, theirs, words) in cases {
         let workstation = Workstation::with_key(0, theirs);
         let uplink = uplink();
         uplink.set_key(Ok(ours));

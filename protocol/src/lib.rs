@@ -6,6 +6,7 @@ pub mod clock;
 pub mod consent;
 pub mod cookie;
 pub mod fec;
+pub mod inquiry;
 pub mod le;
 pub mod packet;
 pub mod quality;

@@ -29,12 +29,25 @@ struct Place {
 
 impl Place {
     fn new(listen: &str, options: &[&str]) -> Result<Option<Self>> {
-        let Some(network) = Network::new()? else { return Ok(None) };
         let folder = tempfile::tempdir().context("no temporary folder")?;
+        Self::start(folder, listen, &[&["--open"], options].concat())
+    }
+
+    /// One whose receiver has a key, in a file of the folder.
+    fn with_key() -> Result<Option<Self>> {
+        let folder = tempfile::tempdir().context("no temporary folder")?;
+        let key = folder.path().join("workstation.key").to_string_lossy().into_owned();
+        let made = Command::new(products::program(Program::SendLearn)?).args(["key", "--file", &key]).output()?;
+        ensure!(made.status.success(), "{}", said(&made));
+        Self::start(folder, "0.0.0.0:9191", &["--key-file", &key])
+    }
+
+    fn start(folder: TempDir, listen: &str, options: &[&str]) -> Result<Option<Self>> {
+        let Some(network) = Network::new()? else { return Ok(None) };
         let mut program = Command::new(products::program(Program::SendLearn)?);
         program.env_remove(DISCOVERY);
         let program = network.on(Machine::Workstation, &program);
-        let receiver = Receiver::start_by(program, folder.path(), listen.parse()?, &[&["--open"], options].concat())?;
+        let receiver = Receiver::start_by(program, folder.path(), listen.parse()?, options)?;
         Ok(Some(Self { network, receiver, folder }))
     }
 
@@ -133,6 +146,24 @@ fn where_nothing_answers_it_is_said_what_was_tried() -> Result<()> {
     let words = said(&sent);
     ensure!(!sent.status.success() && words.contains("no receiver was found in this network"), "{words}");
     ensure!(words.contains("127.0.0.1:8080") && words.contains("send-learn doctor"), "{words}");
+    Ok(())
+}
+
+#[test]
+fn a_receiver_that_asks_for_its_key_is_left_for_no_other() -> Result<()> {
+    let Some(place) = Place::with_key()? else { return Ok(()) };
+    let wav = save_wav(place.folder.path())?;
+    let send = || place.run(Machine::Studio, Program::SendLearnSend, &["--wav", &wav.to_string_lossy(), "--timeout", "5"]);
+    let (words, (_, there)) = (said(&send()?), place.doctor(Machine::Studio, &["--to", "10.77.0.2:9191"])?);
+    ensure!(words.contains("the receiver at 10.77.0.2:9191 declined: the receiver needs its key"), "{words}");
+    has(&there, "receiver", "bad", "the receiver needs its key")?;
+
+    // Now the studio machine has a key, but not that one.
+    let made = place.run(Machine::Studio, Program::SendLearn, &["key"])?;
+    ensure!(made.status.success(), "{}", said(&made));
+    let (words, (_, there)) = (said(&send()?), place.doctor(Machine::Studio, &["--to", "10.77.0.2:9191"])?);
+    ensure!(words.contains("the receiver at 10.77.0.2:9191 declined: the receiver has another key"), "{words}");
+    has(&there, "receiver", "bad", "the receiver has another key")?;
     Ok(())
 }
 

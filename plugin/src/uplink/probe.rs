@@ -1,14 +1,14 @@
-//! The test of an address: one hello that asks for nothing but an answer. A receiver that gets it keeps nothing.
+//! The test of an address: does a receiver answer that has this machine's key?
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use send_learn_protocol::packet::header::{self, FLAG_SEALED, VERSION};
-use send_learn_protocol::packet::hello::{Description, Front, Hello, Refusal};
-use send_learn_protocol::packet::{Head, Kind};
-use send_learn_protocol::units::{HostId, HostNanos, MachineId, PacketNumber, SessionId, SourceNumber, StreamId, TakeId};
+use send_learn_protocol::inquiry::Inquiry;
+use send_learn_protocol::packet::Head;
+use send_learn_protocol::secure::Psk;
+use send_learn_protocol::units::{HostNanos, SessionId};
 
 use crate::report::Tested;
 use crate::socket::Sockets;
@@ -19,33 +19,27 @@ const PATIENCE: Duration = Duration::from_millis(1_500);
 
 #[derive(Debug)]
 pub(super) struct Probe {
-    session: SessionId,
+    inquiry: Inquiry,
     to: SocketAddr,
     outcome: Arc<Mutex<Tested>>,
     started: HostNanos,
     due: HostNanos,
-    sent: u64,
-    /// Whether this machine has a key.
-    sealed: bool,
 }
 
 impl Probe {
-    pub(super) fn new(now: HostNanos, to: SocketAddr, outcome: Arc<Mutex<Tested>>, sealed: bool) -> Self {
+    pub(super) fn new(now: HostNanos, to: SocketAddr, outcome: Arc<Mutex<Tested>>, psk: Option<&Psk>) -> Self {
         let (session, _) = uuid::Uuid::new_v4().as_u64_pair();
-        Self { session: SessionId(session), to, outcome, started: now, due: now, sent: 0, sealed }
+        Self { inquiry: Inquiry::new(SessionId(session), psk), to, outcome, started: now, due: now }
     }
 
-    pub(super) fn session(&self) -> SessionId {
-        self.session
-    }
-
-    /// Something came that bears this test's session.
-    pub(super) fn answered(&self, now: HostNanos, kind: Kind, payload: &[u8]) {
-        let refusal = Refusal::read(payload).ok().filter(|_| kind == Kind::Refuse);
-        *self.outcome.lock() = match refusal {
-            Some(reason) => Tested::Failed(reason.to_string()),
-            None => Tested::Answered { address: self.to, after: now.since(self.started) },
+    /// Something came. True when it answers this test, which is over then.
+    pub(super) fn answered(&self, now: HostNanos, head: &Head, payload: &[u8]) -> bool {
+        let Some(answer) = self.inquiry.answer(head, payload) else { return false };
+        *self.outcome.lock() = match answer {
+            Ok(()) => Tested::Answered { address: self.to, after: now.since(self.started) },
+            Err(reason) => Tested::Failed(reason.to_string()),
         };
+        true
     }
 
     /// Sends what is due. False when the test is over without an answer.
@@ -57,10 +51,7 @@ impl Probe {
         if now >= self.due {
             self.due = now.after(REPEAT);
             let mut datagram = Vec::new();
-            let flags = if self.sealed { FLAG_SEALED } else { 0 };
-            let head = Head { flags, ..Head::new(Kind::Hello, self.session, PacketNumber(self.sent)) };
-            header::write(&mut datagram, head, &hello(self.sealed));
-            self.sent += 1;
+            self.inquiry.write(&mut datagram);
             let _ = sockets.send(self.to, &datagram, false);
             let _ = sockets.flush();
         }
@@ -70,28 +61,4 @@ impl Probe {
     pub(super) fn due(&self) -> HostNanos {
         self.due.min(self.started.after(PATIENCE))
     }
-}
-
-fn hello(sealed: bool) -> Vec<u8> {
-    let description = Description {
-        stream: StreamId::random(),
-        take: TakeId::random(),
-        host: HostId::default(),
-        machine: MachineId::default(),
-        sample_rate: 48_000.0,
-        channels: 0,
-        max_block: 0,
-        started_unix_nanos: 0,
-        started: HostNanos(0),
-        properties: Vec::new(),
-    };
-    let mut payload = Vec::new();
-    let (first, next) = (SourceNumber(0), SourceNumber(0));
-    if sealed {
-        // Before there is a cookie, nothing is said.
-        Front { versions: (VERSION, VERSION), cookie: [0; 16] }.write_sealed(&[], &mut payload);
-    } else {
-        Hello { versions: (VERSION, VERSION), cookie: [0; 16], first, next, description }.write(&mut payload);
-    }
-    payload
 }

@@ -33,9 +33,9 @@ impl Secret {
         Some(Keyed { psk, random: Random::new(random.number(self.given)) })
     }
 
-    /// Whether there is a key.
-    pub(super) fn is_there(&self) -> bool {
-        self.keyed.is_some()
+    /// The secret itself, if there is a key.
+    pub(super) fn psk(&self) -> Option<&Psk> {
+        self.keyed.as_ref().map(|keyed| &keyed.psk)
     }
 
     /// Why nothing is sent; empty when all is well.

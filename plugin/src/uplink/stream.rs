@@ -134,12 +134,14 @@ impl Stream {
         matches!(self.target, Target::Searched(_)) && self.has_something()
     }
 
-    /// Looks at who is there, and gives the address at which a receiver that was searched for answers.
+    /// Looks at who is there, and gives the address at which a receiver that was searched for takes this stream.
     pub(super) fn search(&mut self, now: HostNanos, known: &Known<'_>) -> Option<SocketAddr> {
         if !self.is_searching() {
             return None;
         }
-        let answered = self.takes.iter().any(Take::is_connected);
+        let connected = self.takes.iter().any(Take::is_connected);
+        // A receiver that asks for its key is the right one, and no other is tried.
+        let answered = connected || self.takes.iter().any(Take::is_declined);
         let Target::Searched(search) = &mut self.target else { return None };
         let moved = search.step(now, answered, known);
         let address = search.address();
@@ -150,7 +152,7 @@ impl Stream {
             self.waiting = None;
             self.reconnect(now);
         }
-        address.filter(|_| answered)
+        address.filter(|_| connected)
     }
 
     /// What was found before does not count any more.

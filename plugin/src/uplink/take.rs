@@ -203,6 +203,11 @@ impl Take {
         self.sender.as_ref().is_some_and(|s| matches!(s.state(), SenderState::Connected | SenderState::Closing))
     }
 
+    /// Whether a receiver is there and says why it does not take what is owed.
+    pub(super) fn is_declined(&self) -> bool {
+        self.sender.as_ref().is_some_and(|sender| matches!(sender.state(), SenderState::Refused(_)))
+    }
+
     /// Something holds from now on. While nothing is captured, the log does not say so either.
     pub(super) fn tell(&mut self, fact: &Fact) {
         match fact {

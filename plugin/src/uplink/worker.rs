@@ -135,7 +135,7 @@ impl Worker {
                 return;
             }
             Command::Test { to, outcome } => {
-                return self.probes.push(Probe::new(now, *to, outcome.clone(), self.secret.is_there()));
+                return self.probes.push(Probe::new(now, *to, outcome.clone(), self.secret.psk()));
             }
             Command::Key(key) => return self.set_key(now, key.clone()),
             Command::LookForLeftovers => return self.start_disk(),
@@ -327,9 +327,7 @@ impl Worker {
             {
                 return;
             }
-            if let Some(index) = probes.iter().position(|probe| probe.session() == head.session) {
-                probes.swap_remove(index).answered(at, head.kind, payload);
-            }
+            probes.retain(|probe| !probe.answered(at, &head, payload));
         })
     }
 

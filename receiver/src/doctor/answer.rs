@@ -1,18 +1,18 @@
-//! Does a receiver answer? One hello that asks for nothing but an answer: a receiver that gets it keeps nothing.
+//! Does a receiver answer that has this machine's key?
 
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use send_learn_protocol::packet::header::{self, FLAG_SEALED, VERSION};
-use send_learn_protocol::packet::hello::{Description, Front, Hello, Refusal};
-use send_learn_protocol::packet::{Head, Kind, MAX_DATAGRAM};
-use send_learn_protocol::units::{HostId, HostNanos, MachineId, PacketNumber, SessionId, SourceNumber, StreamId, TakeId};
+use send_learn_protocol::inquiry::Inquiry;
+use send_learn_protocol::packet::hello::Refusal;
+use send_learn_protocol::packet::{MAX_DATAGRAM, header};
+use send_learn_protocol::units::{SessionId, TakeId};
 
 use super::Finding;
 
 /// The hello is sent this often, each given this long.
-const TRIES: u64 = 4;
+const TRIES: u32 = 4;
 const PATIENCE: Duration = Duration::from_millis(400);
 
 /// What came of it.
@@ -47,24 +47,21 @@ fn exchange(to: SocketAddr) -> io::Result<Answer> {
     socket.set_read_timeout(Some(PATIENCE))?;
     let session = SessionId(u64::from_le_bytes(TakeId::random().0[..8].try_into().unwrap_or_default()));
     let mut buffer = [0; MAX_DATAGRAM];
-    // As a sender on this machine would ask.
-    let sealed = send_learn_key::machine().is_ok_and(|key| key.is_some());
-    for packet in 0..TRIES {
+    let key = send_learn_key::machine().ok().flatten();
+    let mut inquiry = Inquiry::new(session, key.map(|key| key.psk()).as_ref());
+    for _ in 0..TRIES {
         let mut datagram = Vec::new();
-        let flags = if sealed { FLAG_SEALED } else { 0 };
-        let head = Head { flags, ..Head::new(Kind::Hello, session, PacketNumber(packet)) };
-        header::write(&mut datagram, head, &hello(sealed));
+        inquiry.write(&mut datagram);
         let sent = Instant::now();
         socket.send(&datagram)?;
         loop {
             match socket.recv(&mut buffer) {
-                Ok(len) => match header::read(&buffer[..len]) {
-                    Ok((head, payload)) if head.session == session => {
-                        let refusal = (head.kind == Kind::Refuse).then(|| Refusal::read(payload).ok()).flatten();
-                        return Ok(refusal.map_or(Answer::Receiver(sent.elapsed()), Answer::Declined));
+                Ok(len) => {
+                    let answer = header::read(&buffer[..len]).ok().and_then(|(head, payload)| inquiry.answer(&head, payload));
+                    if let Some(answer) = answer {
+                        return Ok(answer.map_or_else(Answer::Declined, |()| Answer::Receiver(sent.elapsed())));
                     }
-                    _ => {}
-                },
+                }
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => break,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
@@ -75,30 +72,6 @@ fn exchange(to: SocketAddr) -> io::Result<Answer> {
         }
     }
     Ok(Answer::Silent)
-}
-
-fn hello(sealed: bool) -> Vec<u8> {
-    let description = Description {
-        stream: StreamId::random(),
-        take: TakeId::random(),
-        host: HostId::default(),
-        machine: MachineId::default(),
-        sample_rate: 48_000.0,
-        channels: 0,
-        max_block: 0,
-        started_unix_nanos: 0,
-        started: HostNanos(0),
-        properties: Vec::new(),
-    };
-    let mut payload = Vec::new();
-    let (first, next) = (SourceNumber(0), SourceNumber(0));
-    if sealed {
-        // Before there is a cookie, nothing is said.
-        Front { versions: (VERSION, VERSION), cookie: [0; 16] }.write_sealed(&[], &mut payload);
-        return payload;
-    }
-    Hello { versions: (VERSION, VERSION), cookie: [0; 16], first, next, description }.write(&mut payload);
-    payload
 }
 
 /// What to do about a refusal.
