@@ -162,7 +162,13 @@ fn an_address_beyond_the_machine_needs_a_key_and_the_command_is_named() {
     let output = command(&["serve", "--listen", "127.0.0.1:0", "--data", data, "--key-file", file]);
     assert!(text(&output).contains(&format!("send-learn key --file {file}")), "{}", text(&output));
     assert!(command(&["key", "--file", file]).status.success());
-    drop(Server::start_with(folder.path(), "0.0.0.0:0", &["--key-file", file]));
+    drop(Server::start_with(folder.path(), "0.0.0.0:0", &["--key-file", file, "--no-announce"]));
+    // The settings' file can say it, too: where it lies beside it.
+    let settings = folder.path().join("receiver.toml");
+    fs::write(&settings, "key-file = \"other\"\n").unwrap();
+    let output = command(&["serve", "--listen", "127.0.0.1:0", "--data", data, "--config", settings.to_str().unwrap()]);
+    let other = folder.path().join("other");
+    assert!(text(&output).contains(&format!("there is no key in {}", other.display())), "{}", text(&output));
     fs::set_permissions(file, fs::Permissions::from_mode(0o644)).unwrap();
     let output = command(&["serve", "--listen", "127.0.0.1:0", "--data", data, "--key-file", file]);
     assert!(!output.status.success() && text(&output).contains("chmod 600"), "{}", text(&output));

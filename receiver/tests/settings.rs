@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use common::*;
 use rustix::process::Signal;
+use send_learn_protocol::packet::hello::Refusal;
+use send_learn_protocol::sender::SenderState;
 
 fn send_learn(arguments: &[&str], variables: &[(&str, &str)]) -> std::process::Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_send-learn"));
@@ -114,6 +116,22 @@ fn a_running_receiver_takes_what_it_can_of_changed_settings_and_says_what_needs_
     assert_eq!(said("rotate is 0.005 now, and was 60"), 1, "{messages:?}");
     assert_eq!(said("max-streams stays 10: 20 needs a restart"), 2, "{messages:?}");
     assert_eq!(said("log is debug now, and was info"), 1, "{messages:?}");
+}
+
+#[test]
+fn more_streams_from_one_address_than_the_settings_say_are_refused() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start_with(data.path(), "127.0.0.1:0", &["--max-streams-per-address", "1"]);
+    let mut first = Player::new(server.address, "One", 1);
+    first.play(10);
+    first.turn_until_durable();
+    let mut second = Player::new(server.address, "Two", 1);
+    second.play(10);
+    let deadline = Instant::now() + PATIENCE;
+    while second.sender.state() != SenderState::Refused(Refusal::TooManyFromAddress) {
+        second.turn();
+        assert!(Instant::now() < deadline, "{:?}", second.sender.state());
+    }
 }
 
 #[test]

@@ -45,12 +45,6 @@ pub(crate) struct Arguments {
 enum Command {
     /// Receive streams and record them, until Ctrl-C.
     Serve {
-        /// The file of the key [default: the one that "send-learn key" made].
-        #[arg(long, value_name = "FILE")]
-        key_file: Option<PathBuf>,
-        /// Do not let plugins in the network find this receiver by name.
-        #[arg(long)]
-        no_announce: bool,
         #[command(flatten)]
         settings: SettingFlags,
     },
@@ -172,7 +166,7 @@ impl DataFolder {
 
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
-        Command::Serve { key_file, no_announce, settings } => serve::run(settings.0, key_file, !no_announce),
+        Command::Serve { settings } => serve::run(settings.0),
         Command::Config { json, settings } => config::run(&settings.0, json),
         Command::Key(options) => key::run(options),
         Command::Status { json, data } => ask::status(&data.path()?, json),

@@ -53,10 +53,10 @@ impl Door {
     }
 }
 
-pub(super) fn run(flags: Flags, key_file: Option<PathBuf>, announce: bool) -> anyhow::Result<ExitCode> {
+pub(super) fn run(flags: Flags) -> anyhow::Result<ExitCode> {
     let effective = Effective::resolve(&flags)?;
     let settings = effective.settings();
-    let door = if settings.open { Door::Open } else { key_file.map_or(Door::Machine, Door::File) };
+    let door = if settings.open { Door::Open } else { settings.key_file.map_or(Door::Machine, Door::File) };
     let (psk, kept) = door.key(settings.listen)?.unzip();
     let with_console = io::stdin().is_terminal() && io::stdout().is_terminal();
     let log = Log::default();
@@ -66,6 +66,7 @@ pub(super) fn run(flags: Flags, key_file: Option<PathBuf>, announce: bool) -> an
     let config = Config {
         log_status: !with_console,
         max_streams: settings.max_streams,
+        max_streams_per_address: settings.max_streams_per_address,
         psk,
         tunable: settings.tunable,
         ..Config::new(settings.listen, data.clone())
@@ -75,7 +76,7 @@ pub(super) fn run(flags: Flags, key_file: Option<PathBuf>, announce: bool) -> an
     if let Err(error) = control::listen(&data, server.remote()) {
         tracing::warn!("`send-learn status` and `stop` will not reach this receiver: {error}");
     }
-    let announcement = announce.then(|| announce::start(server.address(), server.identity(), kept.is_some())).flatten();
+    let announcement = settings.announce.then(|| announce::start(server.address(), server.identity(), kept.is_some())).flatten();
     if let Some(address) = settings.metrics {
         let address = metrics::serve(address, server.remote())?;
         tracing::info!("figures for Prometheus: http://{address}/metrics");

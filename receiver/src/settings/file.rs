@@ -41,7 +41,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Vec<Said>, Vec<String>> {
             wrong.push((line, format!("there is no setting `{name}`{}", similar(name))));
             continue;
         };
-        match scalar(value.get_ref()).map(|value| at_home_of(path, setting.kind == super::Kind::Folder, value)) {
+        match scalar(value.get_ref()).map(|value| at_home_of(path, setting.kind.is_path(), value)) {
             Some(value) if setting.kind.accepts(&value) => said.push(Said { name: setting.name, value, line }),
             value => {
                 let is = value.map_or_else(|| "none of a single value".to_owned(), |value| format!("`{value}`"));
@@ -66,9 +66,9 @@ fn scalar(value: &DeValue<'_>) -> Option<String> {
     })
 }
 
-/// A folder that is not absolute lies beside the file.
-fn at_home_of(path: &Path, is_folder: bool, value: String) -> String {
-    if !is_folder || value.is_empty() || value.starts_with('~') || Path::new(&value).is_absolute() {
+/// A place that is not absolute lies beside the file.
+fn at_home_of(path: &Path, is_path: bool, value: String) -> String {
+    if !is_path || value.is_empty() || value.starts_with('~') || Path::new(&value).is_absolute() {
         return value;
     }
     path.parent().map_or(value.clone(), |folder| folder.join(&value).to_string_lossy().into_owned())
@@ -107,9 +107,12 @@ mod tests {
 
     #[test]
     fn each_setting_is_known_with_its_line() {
-        let said = read("# the studio\nlisten = \"0.0.0.0:8080\"\n\nrotate = 5\nopen = true\ndata = \"takes\"\n").unwrap();
+        let said =
+            read("# the studio\nlisten = \"0.0.0.0:8080\"\n\nrotate = 5\nopen = true\ndata = \"takes\"\nkey-file = \"key\"\n")
+                .unwrap();
         let found: Vec<(&str, &str, usize)> = said.iter().map(|said| (said.name, said.value.as_str(), said.line)).collect();
-        assert_eq!(found, [("data", "/etc/takes", 6), ("listen", "0.0.0.0:8080", 2), ("open", "true", 5), ("rotate", "5", 4)]);
+        let key = ("key-file", "/etc/key", 7);
+        assert_eq!(found, [("data", "/etc/takes", 6), key, ("listen", "0.0.0.0:8080", 2), ("open", "true", 5), ("rotate", "5", 4)]);
     }
 
     #[test]
@@ -119,7 +122,7 @@ mod tests {
         assert_eq!(wrong[0], "/etc/receiver.toml, line 1: there is no setting `rotat`: is `rotate` meant?");
         assert_eq!(wrong[1], "/etc/receiver.toml, line 2: `compression` is `12`, and must be a whole number, a gzip level, 0 to 9");
         assert!(wrong[2].contains("line 4") && wrong[2].contains("0 to 1440"), "{wrong:?}");
-        assert!(wrong[3].contains("line 5") && wrong[3].contains("listen, open, data"), "{wrong:?}");
+        assert!(wrong[3].contains("line 5") && wrong[3].contains("listen, open, key-file, announce, data"), "{wrong:?}");
     }
 
     #[test]

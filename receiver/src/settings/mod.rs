@@ -131,7 +131,7 @@ impl Effective {
             if !setting.kind.accepts(&value) {
                 return Err(SettingsError::Value { origin, value, allowed: setting.kind.allowed() });
             }
-            let value = if setting.kind == Kind::Folder { at_home(value, filled("HOME"))? } else { value };
+            let value = if setting.kind.is_path() { at_home(value, filled("HOME"))? } else { value };
             held.push(Held { name: setting.name, value, origin });
         }
         Ok(Self { file, held })

@@ -29,6 +29,8 @@ pub enum Kind {
     AddressOrOff,
     /// A folder; `~` is the home folder.
     Folder,
+    /// A file, likewise; empty: none is named.
+    File,
     /// `true` or `false`; the flag that says `false`, without its hyphens.
     Switch(&'static str),
     /// A number from the first to the second, of the unit; with decimals only if the last says so.
@@ -72,6 +74,20 @@ pub static TABLE: &[Setting] = &[
         live: false,
         about: "Let everybody in, unencrypted: whoever reaches the address can send and watch. Otherwise the key is needed, if there is one; beyond this machine there must be one",
     },
+    Setting {
+        name: "key-file",
+        kind: Kind::File,
+        default: "",
+        live: false,
+        about: "The file of the key; where none is named, the one that `send-learn key` made, if there is one",
+    },
+    Setting {
+        name: "announce",
+        kind: Kind::Switch("no-announce"),
+        default: "true",
+        live: false,
+        about: "Let plugins in the network find this receiver by name, if it listens beyond this machine",
+    },
     Setting { name: "data", kind: Kind::Folder, default: "~/SendLearn", live: false, about: "The folder for recordings" },
     Setting {
         name: "max-streams",
@@ -79,6 +95,13 @@ pub static TABLE: &[Setting] = &[
         default: "256",
         live: false,
         about: "The most streams at once; more are refused",
+    },
+    Setting {
+        name: "max-streams-per-address",
+        kind: whole(1, 4_096, "STREAMS"),
+        default: "128",
+        live: false,
+        about: "The most of them from one address; of IPv6, from all that share the first 64 bits",
     },
     Setting {
         name: "rotate",
@@ -197,11 +220,17 @@ impl Setting {
 }
 
 impl Kind {
+    /// Whether it is a place on the disk.
+    pub(super) fn is_path(self) -> bool {
+        matches!(self, Self::Folder | Self::File)
+    }
+
     /// What stands for a value in usage lines.
     pub fn placeholder(self) -> &'static str {
         match self {
             Self::Address | Self::AddressOrOff => "ADDRESS",
             Self::Folder => "FOLDER",
+            Self::File => "FILE",
             Self::Switch(_) => "true|false",
             Self::Number { unit, .. } => unit,
             Self::Choice(_) => "FORMAT",
@@ -224,6 +253,7 @@ impl Kind {
             Self::Address => "an IP address with a port, as 127.0.0.1:8080 or [::1]:8080".to_owned(),
             Self::AddressOrOff => "`off`, or an IP address with a port, as 127.0.0.1:9184".to_owned(),
             Self::Folder => "the path of a folder".to_owned(),
+            Self::File => "the path of a file".to_owned(),
             Self::Switch(_) => "true or false".to_owned(),
             Self::Number { least, most, decimals, .. } => {
                 let whole = if decimals { "" } else { "whole " };
@@ -242,6 +272,7 @@ impl Kind {
             Self::Address => text.parse::<SocketAddr>().is_ok(),
             Self::AddressOrOff => text == "off" || text.parse::<SocketAddr>().is_ok(),
             Self::Folder => !text.is_empty(),
+            Self::File => true,
             Self::Switch(_) => matches!(text, "true" | "false"),
             Self::Number { least, most, decimals, .. } => {
                 let within = |value: f64| (least as f64..=most as f64).contains(&value);
@@ -268,6 +299,7 @@ pub fn documentation() -> String {
         };
         let (name, flag, default, about) = (setting.name, setting.flag().replace('|', "\\|"), setting.default, setting.about);
         let when = if setting.live { "on reload" } else { "on restart" };
+        let default = if default.is_empty() { "-" } else { default };
         text.push_str(&format!("| `{name}` | `{flag}` | {default}{unit} | {when} | {about} |\n"));
     }
     text

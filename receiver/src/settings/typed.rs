@@ -13,10 +13,16 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Whether that may be beyond this machine although nothing is encrypted.
     pub open: bool,
+    /// The file of the key; without, that of this machine, if there is one.
+    pub key_file: Option<PathBuf>,
+    /// Whether the receiver is announced in the network.
+    pub announce: bool,
     /// The folder for recordings.
     pub data: PathBuf,
     /// The most streams at once.
     pub max_streams: usize,
+    /// The most of them from one address.
+    pub max_streams_per_address: usize,
     /// Where Prometheus finds figures.
     pub metrics: Option<SocketAddr>,
     /// What the log says.
@@ -83,8 +89,11 @@ impl Effective {
         Settings {
             listen: address("listen").unwrap_or_else(|| unreachable!("the table lets only addresses through")),
             open: switch("open"),
+            key_file: Some(self.value("key-file")).filter(|path| !path.is_empty()).map(PathBuf::from),
+            announce: switch("announce"),
             data: PathBuf::from(self.value("data")),
             max_streams: number("max-streams") as usize,
+            max_streams_per_address: number("max-streams-per-address") as usize,
             metrics: address("metrics"),
             log: self.value("log").to_owned(),
             log_json: self.value("log-format") == "json",
