@@ -29,6 +29,8 @@ const STATES: [&str; 8] = ["waiting", "live", "degraded", "catching-up", "no-rec
 
 struct Display {
     number: String,
+    /// Pixels for each of the window's own, in width and height.
+    density: usize,
     // Ends before its folder goes.
     _server: Process,
     folder: TempDir,
@@ -36,15 +38,17 @@ struct Display {
 
 impl Display {
     /// `None` where there is no Xvfb.
-    fn open() -> Result<Option<Self>> {
+    fn open(density: usize) -> Result<Option<Self>> {
         let folder = tempfile::tempdir()?;
+        fs::write(folder.path().join("resources"), format!("Xft.dpi: {}\n", 96 * density))?;
         let mut command = Command::new("Xvfb");
-        command.args(["-displayfd", "1", "-screen", "0", "560x610x24", "-nolisten", "tcp", "-fbdir"]).arg(folder.path());
+        let screen = format!("{}x{}x24", 560 * density, 610 * density);
+        command.args(["-displayfd", "1", "-screen", "0", &screen, "-nolisten", "tcp", "-fbdir"]).arg(folder.path());
         let Ok(mut server) = Process::start(command.stdout(Stdio::piped()).stderr(Stdio::null())) else { return Ok(None) };
         let mut number = String::new();
         BufReader::new(server.child().stdout.take().context("no output")?).read_line(&mut number)?;
         ensure!(!number.trim().is_empty(), "Xvfb does not start");
-        Ok(Some(Self { number: number.trim().to_owned(), _server: server, folder }))
+        Ok(Some(Self { number: number.trim().to_owned(), density, _server: server, folder }))
     }
 
     fn window(&self, state: &str) -> Result<Process> {
@@ -52,10 +56,11 @@ impl Display {
         let mut command = Command::new(program);
         command.arg(state).env("DISPLAY", format!(":{}", self.number)).env_remove("WAYLAND_DISPLAY");
         command.env("XDG_CONFIG_HOME", self.folder.path()).env("LIBGL_ALWAYS_SOFTWARE", "1");
+        command.env("XENVIRONMENT", self.folder.path().join("resources"));
         Process::start(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()))
     }
 
-    /// What the display shows: red, green and blue, a byte each.
+    /// What the display shows, as large as at a density of 1: red, green and blue, a byte each.
     fn picture(&self) -> Result<Vec<u8>> {
         let dump = fs::read(self.folder.path().join("Xvfb_screen0"))?;
         // An X window dump (XWDFile.h): words of 4 bytes, high byte first; the pixels stand behind the colour map.
@@ -65,8 +70,14 @@ impl Display {
         };
         let (begin, width, height, line) = (word(0)? + 12 * word(19)?, word(4)?, word(5)?, word(12)?);
         ensure!(word(11)? == 32, "{} bits for a pixel", word(11)?);
-        let rows = (0..height).map(|row| &dump[begin + row * line..begin + row * line + 4 * width]);
-        Ok(rows.flat_map(|row| row.chunks_exact(4).flat_map(|pixel| [pixel[2], pixel[1], pixel[0]])).collect())
+        let density = self.density;
+        let mean = |row: usize, column: usize, colour: usize| {
+            let places = (0..density * density).map(|n| (row * density + n / density, column * density + n % density));
+            let sum: usize = places.map(|(y, x)| usize::from(dump[begin + y * line + 4 * x + colour])).sum();
+            (sum / (density * density)) as u8
+        };
+        let places = (0..height / density).flat_map(|row| (0..width / density).map(move |column| (row, column)));
+        Ok(places.flat_map(|(row, column)| [2, 1, 0].map(|colour| mean(row, column, colour))).collect())
     }
 }
 
@@ -104,7 +115,7 @@ fn share(process: &mut Process) -> Result<f64> {
 #[test]
 #[cfg(target_os = "linux")]
 fn each_state_is_recognised_by_its_stored_picture_and_an_idle_window_rests() -> Result<()> {
-    let Some(display) = Display::open()? else {
+    let Some(display) = Display::open(1)? else {
         println!("skipped: there is no Xvfb (Debian's package xvfb)");
         return Ok(());
     };
@@ -136,5 +147,20 @@ fn each_state_is_recognised_by_its_stored_picture_and_an_idle_window_rests() -> 
         // The display is black again.
         wait_for(APPEARS, || display.picture().ok().filter(|picture| picture.iter().all(|byte| *byte < 100)));
     }
+    Ok(())
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn on_a_dense_display_the_window_is_drawn_larger_and_looks_the_same() -> Result<()> {
+    let Some(display) = Display::open(2)? else {
+        println!("skipped: there is no Xvfb (Debian's package xvfb)");
+        return Ok(());
+    };
+    let stored = stored("bypassed")?;
+    let _window = display.window("bypassed")?;
+    let alike = || display.picture().ok().map(|picture| difference(&picture, &stored)).filter(|differing| *differing < 0.08);
+    let differing = wait_for(APPEARS, alike).context("the window does not look as its stored picture")?;
+    println!("{:.2} % of the pixels differ", differing * 100.0);
     Ok(())
 }
