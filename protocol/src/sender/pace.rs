@@ -89,7 +89,7 @@ impl RoundTrip {
 const FLOW_SPAN: Duration = Duration::from_millis(500);
 const FLOW_FIRST: Duration = Duration::from_millis(50);
 
-/// Bytes that a preview takes of each sample, with its share of headers: spec/quality.md, section 6.
+/// The most bytes that a preview takes of each sample, with its share of headers: what LZ4 makes no smaller (spec/quality.md, section 6).
 const REDUCED: f64 = 1.64;
 const COARSE: f64 = 0.58;
 
