@@ -52,6 +52,24 @@ fn a_take_is_cut_into_windows_that_overlap_and_hold_its_very_samples_and_notes()
 }
 
 #[test]
+fn a_range_is_cut_to_the_sample_and_nothing_beside_it() {
+    let (_data, sources) = written(&[take(1)]);
+    let range = |from: f64, to: f64| Settings {
+        range: Some((from, to)),
+        sequence_length: to - from,
+        overlap: 0.0,
+        min_midi_events: 0,
+        ..Settings::default()
+    };
+    let cut = sequences(&sources, &range(12.5, 20.25));
+    assert_eq!(cut.len(), 1);
+    let about = &cut[0].about;
+    assert_eq!((about.first_sample, about.frames), (25 * RATE / 2, 31 * RATE / 4));
+    assert_eq!(cut[0].audio[0], sample(1, 25 * RATE / 2, 0));
+    assert_eq!(left_out(&sources, &range(90.0, 110.0)), BTreeMap::from([(Reason::OffRange, 1)]), "the take ends at 100 s");
+}
+
+#[test]
 fn what_must_not_be_taken_is_left_out_and_counted_by_its_reason() {
     let gap = |second: u64, reason| GapRow { sample: second * RATE, frames: RATE / 10, reason };
     let settings = Settings::default();

@@ -22,6 +22,12 @@ fn standard() -> Settings {
     Settings::default()
 }
 
+/// `FROM..TO` in seconds.
+fn range(text: &str) -> Result<(f64, f64), String> {
+    let parts = text.split_once("..").and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)));
+    parts.ok_or_else(|| "must look like 12.5..40, in seconds".into())
+}
+
 /// How sequences are cut and what is computed of them.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Sequences")]
@@ -35,6 +41,10 @@ pub(super) struct SequenceOptions {
     /// The fewest MIDI events in a sequence [default: 10, or what the settings say].
     #[arg(long, value_name = "COUNT")]
     min_midi_events: Option<u64>,
+    /// Only this range, in seconds since the first take of each session began: as one sequence of each stream,
+    /// with few or no notes too, unless --sequence-length, --overlap or --min-midi-events say otherwise.
+    #[arg(long, value_name = "FROM..TO", value_parser = range)]
+    range: Option<(f64, f64)>,
     /// Take recordings in which nobody stated consent: they are your own.
     #[arg(long)]
     own: bool,
@@ -71,12 +81,16 @@ impl SequenceOptions {
     /// When the settings cannot be used.
     pub(super) fn settings(&self, data: &DataFolder) -> anyhow::Result<Settings> {
         let usual = data.settings()?;
-        let (sequence_length, overlap) = usual.sequence;
+        let (sequence_length, overlap, min_midi_events) = match self.range {
+            Some((from, to)) => (to - from, 0.0, 0),
+            None => (usual.sequence.0, usual.sequence.1, usual.min_midi_events),
+        };
         Ok(Settings {
             sequence_length: self.sequence_length.unwrap_or(sequence_length),
             overlap: self.overlap.unwrap_or(overlap),
-            min_midi_events: self.min_midi_events.unwrap_or(usual.min_midi_events),
+            min_midi_events: self.min_midi_events.unwrap_or(min_midi_events),
             own: self.own,
+            range: self.range,
             seed: self.seed,
             validation: self.validation,
             test: self.test,

@@ -33,6 +33,8 @@ pub enum Reason {
     ShortTake,
     /// The take is longer than a window, but none of the session's lies wholly in it.
     OffGrid,
+    /// The take has no whole window in the range that was asked for.
+    OffRange,
 }
 
 impl Reason {
@@ -48,6 +50,7 @@ impl Reason {
             Self::FewEvents => "too few MIDI events",
             Self::ShortTake => "take shorter than a sequence",
             Self::OffGrid => "take without a whole window of its session",
+            Self::OffRange => "take without a whole window of the range",
         }
     }
 }
@@ -172,9 +175,8 @@ impl Plan {
         let mut met = vec![false; takes.len()];
         let reference = takes[0];
         let step = settings.step(reference.sample_rate);
-        let grid = performance::begin(&takes);
-        let last = performance::last(&takes).saturating_sub(grid) / step;
-        for number in 0..=last {
+        let (grid, windows) = settings.windows(reference.sample_rate, performance::begin(&takes), performance::last(&takes));
+        for number in 0..windows {
             let begins = performance::begins(&takes, grid + number * step);
             let window = |take: usize| -> Option<Range<u64>> {
                 let begin = u64::try_from(begins[take]?.sample).ok()?;
@@ -223,9 +225,13 @@ impl Plan {
         }
         for (take, _) in takes.iter().zip(met).filter(|(_, met)| !met) {
             let long = take.end >= settings.frames(take.sample_rate);
-            self.leave_out(if long { Reason::OffGrid } else { Reason::ShortTake });
+            self.leave_out(match (settings.range, long) {
+                (Some(_), _) => Reason::OffRange,
+                (None, true) => Reason::OffGrid,
+                (None, false) => Reason::ShortTake,
+            });
         }
-        base + last + 1
+        base + windows
     }
 
     fn leave_out(&mut self, reason: Reason) {

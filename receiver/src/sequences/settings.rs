@@ -16,6 +16,9 @@ pub struct Settings {
     pub min_midi_events: u64,
     /// Take sequences of people who stated no consent too: for one's own recordings.
     pub own: bool,
+    /// Only what lies between these, seconds since the first take of each session began; `None` for all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub range: Option<(f64, f64)>,
     /// What the splits are drawn with.
     pub seed: u64,
     /// Shares of validation and test, 0 to 1; the rest is for training.
@@ -41,6 +44,7 @@ impl Default for Settings {
             overlap: 5.0,
             min_midi_events: 10,
             own: false,
+            range: None,
             seed: 0,
             validation: 0.1,
             test: 0.1,
@@ -84,6 +88,10 @@ impl Settings {
         ensure(overlap, "overlap", self.overlap, "0 s to 99 % of sequence_length")?;
         ensure((0.0..=1.0).contains(&self.validation), "validation", self.validation, "0 to 1")?;
         ensure((0.0..=1.0 - self.validation).contains(&self.test), "test", self.test, "0 to 1, less validation")?;
+        if let Some((from, to)) = self.range {
+            ensure((0.0..1e9).contains(&from), "range", from, "at least 0 s")?;
+            ensure(from < to && to <= 1e9, "range", to, "after its begin")?;
+        }
         // Whether they fit does not depend on the rate.
         self.features(48_000.0).check().map_err(SettingsError::Features)
     }
@@ -91,6 +99,18 @@ impl Settings {
     /// Samples of a sequence at `sample_rate`.
     pub fn frames(&self, sample_rate: f64) -> u64 {
         (self.sequence_length * sample_rate).round().max(1.0) as u64
+    }
+
+    /// The sample at which the first window begins, and how many windows there are, at `sample_rate`, of a session from sample `begin`
+    /// to `end` of its first take.
+    pub(super) fn windows(&self, sample_rate: f64, begin: u64, end: u64) -> (u64, u64) {
+        let step = self.step(sample_rate);
+        let Some((from, to)) = self.range else { return (begin, end.saturating_sub(begin) / step + 1) };
+        let sample = |seconds: f64| (seconds * sample_rate).round() as u64;
+        let (first, frames) = (sample(from), self.frames(sample_rate));
+        // Begin and length are rounded each for itself, so that their sum may be a sample more than the end.
+        let room = (sample(to).min(end) + 1).checked_sub(first + frames);
+        (first, room.map_or(0, |room| room / step + 1))
     }
 
     /// Samples from one sequence to the next at `sample_rate`.
@@ -107,6 +127,33 @@ impl Settings {
             n_mels: self.n_mels,
             mfcc_n: self.mfcc_n,
             chroma_n: self.chroma_n,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_holds_only_whole_windows() {
+        let settings = |range| Settings { sequence_length: 2.0, overlap: 0.5, range, ..Settings::default() };
+        assert_eq!(settings(None).windows(1_000.0, 100, 4_100), (100, 3));
+        assert_eq!(settings(Some((1.0, 3.0))).windows(1_000.0, 100, 9_000), (1_000, 1));
+        assert_eq!(settings(Some((1.0, 4.6))).windows(1_000.0, 100, 9_000), (1_000, 2));
+        assert_eq!(settings(Some((1.0, 2.9))).windows(1_000.0, 100, 9_000), (1_000, 0));
+        // A window as long as the range fits at any rate.
+        for thousandths in 1..500 {
+            let (from, to) = (0.001 * f64::from(thousandths), 0.3 + 0.0037 * f64::from(thousandths));
+            let settings = Settings { sequence_length: to - from, overlap: 0.0, range: Some((from, to)), ..Settings::default() };
+            assert_eq!(settings.windows(44_100.0, 0, 1 << 30).1, 1, "{from} to {to}");
+        }
+    }
+
+    #[test]
+    fn a_range_that_ends_before_its_begin_is_refused() {
+        for range in [(3.0, 3.0), (3.0, 2.0), (-1.0, 2.0), (f64::NAN, 2.0), (0.0, f64::INFINITY)] {
+            assert!(Settings { range: Some(range), ..Settings::default() }.check().is_err(), "{range:?}");
         }
     }
 }
