@@ -4,15 +4,27 @@
 //! [`upload`] writes them into textures, [`terrain`], [`waveform`] and [`piano_roll`] draw them, [`hud`] says the rest in words.
 
 pub mod app;
+pub mod bars;
 pub mod camera;
+pub mod canvas;
+pub mod choice;
 pub mod clock;
+pub mod deck;
+pub mod export;
+pub mod film;
 pub mod flat;
+pub mod health;
+pub mod history;
 pub mod hud;
 pub mod layout;
 pub mod meter;
+pub mod moment;
 pub mod notes;
 pub mod piano_roll;
+pub mod picking;
 pub mod ring;
+pub mod score;
+pub mod settings;
 pub mod shot;
 pub mod source;
 pub mod spectrum;
@@ -20,6 +32,8 @@ pub mod stream;
 pub mod streams;
 pub mod terrain;
 pub mod theme;
+pub mod time_keys;
+pub mod typing;
 pub mod upload;
 pub mod view;
 pub mod waveform;

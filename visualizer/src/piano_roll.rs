@@ -7,11 +7,12 @@ use crate::layout::TILE;
 use crate::notes::Note;
 use crate::spectrum::{ROWS, frequency_to_unit};
 use crate::stream::Stream;
+use crate::theme::{Kind, Theme};
 
 /// The most notes that one stream draws.
 const MAX_DRAWN: usize = 512;
 /// How high above the ground notes fly, in parts of a terrain's height.
-const ALTITUDE: f32 = 0.74;
+pub const ALTITUDE: f32 = 0.74;
 /// Shades from the softest to the hardest note.
 const SHADES: usize = 8;
 /// Hues of the channels, in degrees of Oklch: cool ones, which the terrain has none of.
@@ -44,15 +45,29 @@ pub fn prepare(
     mut commands: Commands<'_, '_>,
     mut meshes: ResMut<'_, Assets<Mesh>>,
     mut materials: ResMut<'_, Assets<FlatMaterial>>,
+    theme: Res<'_, Theme>,
 ) {
-    let shade = |hue: f32, shade: usize| {
-        let strength = shade as f32 / (SHADES - 1) as f32;
-        let colour = Oklcha::new(0.42 + 0.5 * strength, 0.09 + 0.045 * strength, hue, 1.0);
-        FlatMaterial { colour: colour.into() }
-    };
-    let shades = HUES.iter().flat_map(|hue| (0..SHADES).map(move |strength| shade(*hue, strength)));
-    let shades = shades.map(|material| materials.add(material)).collect();
+    let shades = (0..HUES.len() * SHADES).map(|shade| materials.add(FlatMaterial { colour: colour(shade, *theme) })).collect();
     commands.insert_resource(NoteAssets { body: meshes.add(Cuboid::from_length(1.0)), shades });
+}
+
+/// The colour of a shade: hard notes stand out from the ground.
+fn colour(shade: usize, theme: Theme) -> LinearRgba {
+    let strength = (shade % SHADES) as f32 / (SHADES - 1) as f32;
+    let lightness = match theme.0 {
+        Kind::Dark => 0.42 + 0.5 * strength,
+        Kind::Light => 0.78 - 0.42 * strength,
+    };
+    Oklcha::new(lightness, 0.09 + 0.045 * strength, HUES[shade / SHADES], 1.0).into()
+}
+
+/// Paints the notes anew when the theme has changed.
+pub fn paint(theme: Res<'_, Theme>, assets: Res<'_, NoteAssets>, mut materials: ResMut<'_, Assets<FlatMaterial>>) {
+    for (shade, handle) in assets.shades.iter().enumerate() {
+        if let Some(mut material) = materials.get_mut(handle) {
+            material.colour = colour(shade, *theme);
+        }
+    }
 }
 
 /// Puts the bodies of all streams' notes in their places. With more than `MAX_DRAWN` notes, the oldest go.
@@ -117,7 +132,7 @@ mod tests {
 
     use super::*;
     use crate::source::MidiMessage;
-    use crate::stream::tests::{KEY, description};
+    use crate::stream::tests::{KEY, description, step};
 
     #[test]
     fn a_note_stands_over_its_frequency_for_as_long_as_it_lasts() {
@@ -126,7 +141,7 @@ mod tests {
             stream.push_midi(MidiMessage { position: SamplePosition(position), bytes });
         }
         stream.push_audio(0, 2, &vec![0.0; 2 * 96_000]);
-        stream.advance(0.1, |_, _| ());
+        stream.advance(step(0.1), |_, _| ());
         let body = stream.notes.iter().find_map(|note| place(&stream, note)).unwrap();
         assert!((body.translation.x - frequency_to_unit(440.0) * TILE.x).abs() < 1e-3);
         let second = 48_000.0 / 512.0 * TILE.z / ROWS as f32;
@@ -139,7 +154,7 @@ mod tests {
         let mut stream = Stream::new(KEY, description("Piano"));
         stream.push_midi(MidiMessage { position: SamplePosition(10_000), bytes: [0x90, 69, 100] });
         stream.push_audio(0, 2, &[0.0; 2 * 512]);
-        stream.advance(0.1, |_, _| ());
+        stream.advance(step(0.1), |_, _| ());
         assert!(stream.notes.iter().all(|note| place(&stream, note).is_none()));
     }
 }

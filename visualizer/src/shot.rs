@@ -3,14 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use bevy::asset::RenderAssetUsages;
-use bevy::camera::RenderTarget;
 use bevy::prelude::*;
-use bevy::render::render_resource::{Extent3d, TextureDimension, TextureFormat, TextureUsages};
 use bevy::render::view::screenshot::{Screenshot, ScreenshotCaptured};
 
-use crate::camera;
+use crate::canvas::{Canvas, CanvasPlugin};
+use crate::deck::Deck;
 use crate::stream::Stream;
+use crate::streams::Inbox;
 use crate::view::ViewSystems;
 
 /// Frames that are drawn at the start, so that every shader is ready, and before the picture is taken.
@@ -27,6 +26,10 @@ pub struct Shot {
     pub due: Instant,
     /// Width and height in pixels.
     pub size: UVec2,
+    /// How many of them are one pixel of texts.
+    pub scale: f32,
+    /// How long a round of the view's time is; `None`: as long as it takes.
+    pub round: Option<Duration>,
 }
 
 /// What became of it.
@@ -61,9 +64,6 @@ pub enum ShotError {
     NoPicture,
 }
 
-#[derive(Resource, Clone, Debug)]
-struct Canvas(Handle<Image>);
-
 /// How far the picture is.
 #[derive(Resource, Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -85,20 +85,10 @@ impl Plugin for ShotPlugin {
         app.insert_resource(self.0.clone())
             .init_resource::<Outcome>()
             .init_resource::<Phase>()
-            .add_systems(Startup, prepare)
+            .add_plugins(CanvasPlugin { size: self.0.size, scale: self.0.scale })
             .configure_sets(Update, ViewSystems::Receive.run_if(is_not_drawn_yet))
             .add_systems(Last, take);
     }
-}
-
-fn prepare(mut commands: Commands<'_, '_>, shot: Res<'_, Shot>, mut images: ResMut<'_, Assets<Image>>) {
-    let size = Extent3d { width: shot.size.x, height: shot.size.y, depth_or_array_layers: 1 };
-    let format = TextureFormat::Rgba8UnormSrgb;
-    let mut image = Image::new_uninit(size, TextureDimension::D2, format, RenderAssetUsages::RENDER_WORLD);
-    image.texture_descriptor.usage |= TextureUsages::RENDER_ATTACHMENT;
-    let canvas = images.add(image);
-    camera::spawn(&mut commands, Some(RenderTarget::from(canvas.clone())));
-    commands.insert_resource(Canvas(canvas));
 }
 
 /// While the picture is drawn, time stands still in it: all of its frames show the moment that was asked for.
@@ -111,11 +101,11 @@ fn is_not_drawn_yet(phase: Res<'_, Phase>) -> bool {
 fn take(
     mut commands: Commands<'_, '_>,
     (shot, canvas): (Res<'_, Shot>, Res<'_, Canvas>),
+    (inbox, deck): (Res<'_, Inbox>, Option<Res<'_, Deck>>),
     mut phase: ResMut<'_, Phase>,
     mut frames: Local<'_, u32>,
     mut camera: Single<'_, '_, &mut Camera>,
-    mut outcome: ResMut<'_, Outcome>,
-    mut exit: MessageWriter<'_, AppExit>,
+    (mut outcome, mut exit): (ResMut<'_, Outcome>, MessageWriter<'_, AppExit>),
 ) {
     let now = Instant::now();
     *frames += 1;
@@ -124,7 +114,7 @@ fn take(
             camera.is_active = false;
             *phase = Phase::Idle;
         }
-        Phase::Idle if now >= shot.due => {
+        Phase::Idle if now >= shot.due && deck.as_ref().is_none_or(|deck| deck.is_served() && inbox.0.is_empty()) => {
             camera.is_active = true;
             *phase = Phase::Draw { frames: *frames };
         }
@@ -156,7 +146,8 @@ fn save(
     };
 }
 
-fn write(image: &Image, path: &Path) -> Result<(), String> {
+/// Writes a picture to a file.
+pub(crate) fn write(image: &Image, path: &Path) -> Result<(), String> {
     let picture = image.clone().try_into_dynamic().map_err(|error| error.to_string())?;
     picture.to_rgb8().save(path).map_err(|error| error.to_string())
 }

@@ -2,7 +2,9 @@
 
 use bevy::prelude::*;
 
+use crate::deck::Deck;
 use crate::layout::Slot;
+use crate::moment::Moment;
 use crate::source::{Event, Link, Mailbox, StreamKey};
 use crate::stream::Stream;
 use crate::terrain::TerrainRows;
@@ -25,10 +27,22 @@ pub struct Inbox(pub Mailbox);
 pub struct SourceState {
     /// Where the source is, as the person gave it.
     pub address: String,
+    /// Whether it is a recording.
+    pub is_replay: bool,
+    /// What a person should know about it.
+    pub notice: String,
     /// How the connection is.
     pub link: Link,
     /// Whether there was ever a stream.
     pub had_streams: bool,
+}
+
+impl SourceState {
+    /// Of a source at `address` that was not reached yet.
+    pub fn new(address: &str) -> Self {
+        let (address, notice) = (address.to_owned(), String::new());
+        Self { address, is_replay: false, notice, link: Link::Connecting, had_streams: false }
+    }
 }
 
 /// Takes in all events that wait.
@@ -37,7 +51,7 @@ pub fn receive(
     inbox: Res<'_, Inbox>,
     mut state: ResMut<'_, SourceState>,
     mut images: ResMut<'_, Assets<Image>>,
-    mut streams: Query<'_, '_, (Entity, &mut Stream, &Slot)>,
+    mut streams: Query<'_, '_, (Entity, &mut Stream, &Slot, &mut TerrainRows)>,
     mut next_slot: Local<'_, u64>,
 ) {
     // Streams that come up now; their entities can be queried in the next frame only.
@@ -50,6 +64,7 @@ pub fn receive(
                 }
                 state.link = link;
             }
+            Event::Notice(notice) => state.notice = notice,
             Event::StreamUp { key, description } => {
                 state.had_streams = true;
                 // The same take on a new connection goes on where it was.
@@ -59,9 +74,18 @@ pub fn receive(
                     stream.ended = None;
                     continue;
                 }
-                // A new take of a stream begins anew, in the same place.
-                let before = streams.iter().find(|(_, stream, _)| stream.description.stream == description.stream);
-                let before = before.map(|(entity, _, slot)| (entity, *slot));
+                // A new take of a stream begins anew, in the same place; in the same body, if that fits.
+                let before = streams.iter_mut().find(|(_, stream, ..)| stream.description.stream == description.stream);
+                if let Some((_, mut stream, _, mut rows)) = before
+                    && (stream.description.channels, stream.description.sample_rate)
+                        == (description.channels, description.sample_rate)
+                {
+                    *stream = Stream::new(key, *description);
+                    rows.clear();
+                    continue;
+                }
+                let before = streams.iter().find(|(_, stream, ..)| stream.description.stream == description.stream);
+                let before = before.map(|(entity, _, slot, _)| (entity, *slot));
                 let twin = born.iter().position(|(stream, _)| stream.description.stream == description.stream);
                 let slot = if let Some(twin) = twin {
                     born.swap_remove(twin).1
@@ -94,19 +118,20 @@ pub fn receive(
 }
 
 fn all<'a>(
-    streams: &'a mut Query<'_, '_, (Entity, &mut Stream, &Slot)>,
+    streams: &'a mut Query<'_, '_, (Entity, &mut Stream, &Slot, &mut TerrainRows)>,
     born: &'a mut [(Stream, Slot)],
 ) -> impl Iterator<Item = &'a mut Stream> {
     let born = born.iter_mut().map(|(stream, _)| stream);
-    streams.iter_mut().map(|(_, stream, _)| stream.into_inner()).chain(born)
+    streams.iter_mut().map(|(_, stream, ..)| stream.into_inner()).chain(born)
 }
 
 fn key(event: &Event) -> Option<StreamKey> {
     match event {
-        Event::Link(_) => None,
+        Event::Link(_) | Event::Notice(_) => None,
         Event::StreamUp { key, .. }
         | Event::Property { key, .. }
         | Event::Audio { key, .. }
+        | Event::Gap { key, .. }
         | Event::Midi { key, .. }
         | Event::Transport { key, .. }
         | Event::Health { key, .. }
@@ -116,13 +141,17 @@ fn key(event: &Event) -> Option<StreamKey> {
 
 fn apply(stream: &mut Stream, event: Event) {
     match event {
-        Event::Audio { position, channels, samples, .. } => stream.push_audio(position.0, channels, &samples),
+        Event::Audio { position, channels, samples, delivery, .. } => {
+            stream.push_audio(position.0, channels, &samples);
+            stream.deliver(position.0, (samples.len() / usize::from(channels.max(1))) as u64, &delivery);
+        }
+        Event::Gap { position, frames, .. } => stream.push_gap(position.0, frames),
         Event::Midi { message, .. } => stream.push_midi(message),
         Event::Transport { transport, .. } => stream.push_transport(transport),
         Event::Health { health, .. } => stream.health = Some(health),
         Event::Property { property, text, .. } => stream.description.set_property(property, &text),
         Event::StreamDown { .. } => stream.ended = stream.ended.or(Some(0.0)),
-        Event::Link(_) | Event::StreamUp { .. } => {}
+        Event::Link(_) | Event::Notice(_) | Event::StreamUp { .. } => {}
     }
 }
 
@@ -132,11 +161,15 @@ pub fn advance(
     mut commands: Commands<'_, '_>,
     time: Res<'_, Time<Real>>,
     mut uploads: ResMut<'_, Uploads>,
-    mut streams: Query<'_, '_, (Entity, &mut Stream, &TerrainRows, &WaveformRows)>,
+    mut moment: ResMut<'_, Moment>,
+    deck: Option<Res<'_, Deck>>,
+    mut streams: Query<'_, '_, (Entity, &mut Stream, &mut TerrainRows, &mut WaveformRows)>,
 ) {
+    let step = moment.advance(time.delta_secs(), deck.map_or(1.0, |deck| deck.pace()));
     let mut running = 0;
-    for (_, mut stream, terrain, waveform) in &mut streams {
-        stream.advance(time.delta_secs(), |row, levels| terrain.write(&mut uploads, row, levels));
+    for (_, mut stream, mut terrain, mut waveform) in &mut streams {
+        stream.advance(step, |row, levels| terrain.write(&mut uploads, row, levels));
+        terrain.follow(&mut uploads, &stream);
         let brightness = if stream.ended.is_some() { ENDED_BRIGHTNESS } else { 1.0 };
         terrain.show(&mut uploads, stream.head_row(), brightness);
         waveform.write(&mut uploads, &stream);

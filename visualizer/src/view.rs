@@ -2,22 +2,44 @@
 
 use bevy::prelude::*;
 
+use crate::bars::{self, BarLines};
+use crate::camera::{self, Free};
+use crate::choice::{self, Choice, Typing};
+use crate::deck::{self, Deck};
+use crate::export::Recording;
 use crate::flat::FlatPlugin;
-use crate::hud::{Typeface, axes, card, header, help};
+use crate::health::bodies::{self, SparkBodies};
+use crate::health::frame::{self, FramePlugin};
+use crate::health::sign;
+use crate::hud::details::{self, FrameTime};
+use crate::hud::{Typeface, axes, card, header, help, machines, panel, timeline};
+use crate::layout::Grid;
+use crate::moment::Moment;
 use crate::piano_roll::{self, NoteBodies};
-use crate::source::{Link, Mailbox};
+use crate::picking::{self, OverPanel};
+use crate::settings::Keeper;
+use crate::source::Mailbox;
 use crate::stream::Stream;
 use crate::streams::{self, Inbox, SourceState};
 use crate::terrain::{self, TerrainPlugin};
+use crate::theme::{self, Kind, Theme};
 use crate::upload::UploadPlugin;
 use crate::waveform::{self, WaveformPlugin};
-use crate::{camera, layout, theme};
+use crate::{export, layout, settings, time_keys, typing};
 
 /// Draws what comes into a mailbox.
 #[derive(Debug)]
 pub struct ViewPlugin {
     /// Where the events come from.
     pub mailbox: Mailbox,
+    /// What a replay lies on.
+    pub deck: Option<Deck>,
+    /// The recording that is replayed, for exports.
+    pub recording: Option<Recording>,
+    /// Dark or light.
+    pub theme: Kind,
+    /// Keeps what the person chooses.
+    pub keeper: Option<Keeper>,
     /// Where the source is, for the header.
     pub address: String,
 }
@@ -25,6 +47,8 @@ pub struct ViewPlugin {
 /// What happens in one frame, in this order.
 #[derive(SystemSet, Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ViewSystems {
+    /// Keys and mouse say what is wanted.
+    Command,
     /// Events come in, time passes.
     Receive,
     /// Streams get their bodies and places.
@@ -35,27 +59,118 @@ pub enum ViewSystems {
     Label,
 }
 
+impl ViewPlugin {
+    /// Shows what comes into `mailbox`, in the dark, and keeps nothing.
+    pub fn new(mailbox: Mailbox, address: &str) -> Self {
+        Self { mailbox, address: address.to_owned(), deck: None, recording: None, theme: Kind::Dark, keeper: None }
+    }
+}
+
 impl Plugin for ViewPlugin {
     fn build(&self, app: &mut App) {
-        let state = SourceState { address: self.address.clone(), link: Link::Connecting, had_streams: false };
-        app.add_plugins((UploadPlugin, FlatPlugin, TerrainPlugin, WaveformPlugin))
+        let state = SourceState { is_replay: self.deck.is_some(), ..SourceState::new(&self.address) };
+        if let Some(deck) = &self.deck {
+            app.insert_resource(deck.clone());
+        }
+        if let Some(recording) = &self.recording {
+            app.insert_resource(recording.clone());
+        }
+        if let Some(keeper) = &self.keeper {
+            app.insert_resource(keeper.clone());
+        }
+        app.add_plugins((UploadPlugin, FlatPlugin, TerrainPlugin, WaveformPlugin, FramePlugin))
             .insert_resource(Inbox(self.mailbox.clone()))
             .insert_resource(state)
-            .insert_resource(ClearColor(theme::BACKGROUND))
+            .insert_resource(Theme(self.theme))
+            .init_resource::<Moment>()
+            .init_resource::<timeline::Marked>()
+            .init_resource::<timeline::Drag>()
+            .init_resource::<Choice>()
+            .init_resource::<Typing>()
+            .init_resource::<Grid>()
+            .init_resource::<Free>()
+            .init_resource::<OverPanel>()
+            .init_resource::<panel::Open>()
+            .init_resource::<FrameTime>()
+            .init_resource::<export::Saying>()
+            .init_resource::<ClearColor>()
             .register_required_components::<Stream, NoteBodies>()
-            .configure_sets(Update, (ViewSystems::Receive, ViewSystems::Build, ViewSystems::Look, ViewSystems::Label).chain())
-            .add_systems(Startup, (piano_roll::prepare, texts))
-            .add_systems(Update, (streams::receive, streams::advance).chain().in_set(ViewSystems::Receive))
+            .register_required_components::<Stream, SparkBodies>()
+            .register_required_components::<Stream, BarLines>()
+            .configure_sets(
+                Update,
+                (ViewSystems::Command, ViewSystems::Receive, ViewSystems::Build, ViewSystems::Look, ViewSystems::Label).chain(),
+            )
+            .add_systems(Startup, (piano_roll::prepare, bodies::prepare, bars::prepare, texts, settings::restore))
             .add_systems(
                 Update,
-                (terrain::raise, waveform::lay, card::deal, axes::mark, layout::arrange, piano_roll::fly)
+                (
+                    (time_keys::steer, timeline::mark, choice::keys, camera::fly, help::keys, panel::keys, export::keys)
+                        .run_if(choice::commands),
+                    (typing::letters, typing::begin.run_if(choice::commands)).chain(),
+                    panel::mouse,
+                    timeline::drag,
+                    picking::pick,
+                    camera::steer,
+                )
+                    .chain()
+                    .in_set(ViewSystems::Command),
+            )
+            .add_systems(Update, (deck::play, streams::receive, streams::advance).chain().in_set(ViewSystems::Receive))
+            .add_systems(
+                Update,
+                (
+                    terrain::raise,
+                    waveform::lay,
+                    card::deal,
+                    axes::mark,
+                    sign::raise,
+                    frame::lay,
+                    layout::arrange,
+                    piano_roll::fly,
+                    bodies::fly,
+                    bars::fly,
+                )
                     .in_set(ViewSystems::Build),
             )
-            .add_systems(Update, (camera::steer, camera::follow).chain().in_set(ViewSystems::Look))
+            .add_systems(Update, (panel::leave, camera::follow).chain().in_set(ViewSystems::Look))
             .add_systems(
                 Update,
-                (card::discard, card::place, card::tell, card::measure, axes::place, header::update, help::keys)
+                (
+                    card::discard,
+                    card::place,
+                    card::tell,
+                    card::measure,
+                    axes::place,
+                    header::update,
+                    timeline::update,
+                    sign::update,
+                    frame::show,
+                )
                     .in_set(ViewSystems::Label),
+            )
+            .add_systems(
+                Update,
+                (
+                    panel::list,
+                    panel::tell,
+                    details::update,
+                    export::update,
+                    settings::keep,
+                    bars::number,
+                    machines::update,
+                    measure,
+                )
+                    .in_set(ViewSystems::Label),
+            )
+            .add_systems(
+                Update,
+                (
+                    theme::paint,
+                    (terrain::paint, waveform::paint, piano_roll::paint, bodies::paint, bars::paint)
+                        .run_if(resource_changed::<Theme>),
+                )
+                    .after(ViewSystems::Label),
             );
     }
 }
@@ -64,5 +179,14 @@ fn texts(mut commands: Commands<'_, '_>, mut fonts: ResMut<'_, Assets<Font>>) {
     let typeface = Typeface::load(&mut fonts);
     header::spawn(&mut commands, &typeface);
     help::spawn(&mut commands, &typeface);
+    timeline::spawn(&mut commands, &typeface);
+    panel::spawn(&mut commands, &typeface);
+    export::spawn(&mut commands, &typeface);
     commands.insert_resource(typeface);
+}
+
+/// How long frames take, smoothed.
+fn measure(time: Res<'_, Time<Real>>, mut frame: ResMut<'_, FrameTime>) {
+    let milliseconds = time.delta_secs() * 1_000.0;
+    frame.0 += (milliseconds - frame.0) * 0.1;
 }

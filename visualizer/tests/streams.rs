@@ -2,15 +2,23 @@
 
 mod common;
 
+use std::time::Duration;
+
 use bevy::prelude::*;
+use bevy::time::TimeUpdateStrategy;
 use send_learn_protocol::packet::hello::Description;
 use send_learn_protocol::tap::Health;
 use send_learn_protocol::units::{SamplePosition, TakeId};
-use send_learn_visualizer::layout::{self, Slot};
-use send_learn_visualizer::source::{Event, Link, Mailbox, StreamKey};
+use send_learn_visualizer::choice::Choice;
+use send_learn_visualizer::layout::{self, Grid, Slot};
+use send_learn_visualizer::moment::Moment;
+use send_learn_visualizer::source::{Event, Link, Mailbox, MidiMessage, StreamKey};
 use send_learn_visualizer::stream::Stream;
 use send_learn_visualizer::streams::{self, Inbox, SourceState};
 use send_learn_visualizer::upload::Uploads;
+
+/// Each update lasts as long.
+const FRAME: Duration = Duration::from_millis(50);
 
 fn app() -> (App, Mailbox) {
     let mailbox = Mailbox::default();
@@ -19,7 +27,11 @@ fn app() -> (App, Mailbox) {
         .init_asset::<Image>()
         .init_resource::<Uploads>()
         .insert_resource(Inbox(mailbox.clone()))
-        .insert_resource(SourceState { address: "here".into(), link: Link::Connecting, had_streams: false })
+        .insert_resource(SourceState::new("here"))
+        .insert_resource(TimeUpdateStrategy::ManualDuration(FRAME))
+        .init_resource::<Moment>()
+        .init_resource::<Choice>()
+        .init_resource::<Grid>()
         .add_systems(Update, (streams::receive, streams::advance, layout::arrange).chain());
     (app, mailbox)
 }
@@ -33,7 +45,7 @@ fn up(take: u32, description: &Description) -> Event {
 }
 
 fn audio(key: StreamKey, position: u64, frames: usize) -> Event {
-    Event::Audio { key, position: SamplePosition(position), channels: 2, samples: vec![0.5; frames * 2] }
+    Event::Audio { key, position: SamplePosition(position), channels: 2, samples: vec![0.5; frames * 2], delivery: common::live() }
 }
 
 fn only(app: &mut App) -> Mut<'_, Stream> {
@@ -48,18 +60,18 @@ fn audio_becomes_rows_and_each_row_is_uploaded_once() {
     // Out of order, and in the same frame as the stream itself.
     mailbox.push(audio(key(1), 512, 512));
     mailbox.push(audio(key(1), 0, 512));
-    app.update();
-    app.update();
+    // The head comes to the newest row within a second.
+    let second = |app: &mut App| (0..20).for_each(|_| app.update());
+    second(&mut app);
     let rows = |app: &mut App| {
         let uploads = std::mem::take(&mut app.world_mut().resource_mut::<Uploads>().0);
         uploads.iter().filter(|upload| upload.texels.len() == 192).map(|upload| upload.row).collect::<Vec<_>>()
     };
     assert_eq!(rows(&mut app), [0, 1]);
-    app.update();
+    second(&mut app);
     assert!(rows(&mut app).is_empty());
     mailbox.push(audio(key(1), 1_024, 1_024));
-    app.update();
-    app.update();
+    second(&mut app);
     assert_eq!(rows(&mut app), [2, 3]);
 }
 
@@ -123,4 +135,122 @@ fn streams_stand_apart() {
     for (index, place) in places.iter().enumerate() {
         assert!(places[..index].iter().all(|other| other.distance(*place) > 5.0), "{places:?}");
     }
+}
+
+#[test]
+fn a_held_moment_stands_while_streams_go_on_and_only_rows_that_come_in_sight_are_uploaded() {
+    let (mut app, mailbox) = app();
+    mailbox.push(up(1, &common::description("Bass")));
+    let second = |app: &mut App, from: u64| {
+        for frame in 0..20 {
+            mailbox.push(audio(key(1), from * 48_000 + frame * 2_400, 2_400));
+            app.update();
+        }
+    };
+    let rows = |app: &mut App| {
+        let uploads = std::mem::take(&mut app.world_mut().resource_mut::<Uploads>().0);
+        uploads.iter().filter(|upload| upload.texels.len() == 192).count()
+    };
+    (0..15).for_each(|from| second(&mut app, from));
+    app.world_mut().resource_mut::<Moment>().toggle();
+    app.update();
+    rows(&mut app);
+    let shown = only(&mut app).shown();
+    (15..20).for_each(|from| second(&mut app, from));
+    assert_eq!((only(&mut app).shown(), only(&mut app).samples.end()), (shown, 20 * 48_000));
+    assert_eq!(rows(&mut app), 0, "nothing moves");
+    // A second back and forth again: its rows twice, and no more.
+    app.world_mut().resource_mut::<Moment>().scrub(-1.0);
+    app.update();
+    assert!((93..=95).contains(&rows(&mut app)));
+    app.world_mut().resource_mut::<Moment>().scrub(1.0);
+    app.update();
+    assert!((93..=95).contains(&rows(&mut app)));
+    app.world_mut().resource_mut::<Moment>().follow();
+    app.update();
+    assert!(only(&mut app).shown() > shown + 4.0 * 48_000.0);
+    assert!((450..=480).contains(&rows(&mut app)), "five seconds");
+}
+
+#[test]
+fn streams_that_come_and_go_a_thousand_times_leave_nothing_behind() {
+    let (mut app, mailbox) = app();
+    mailbox.push(up(0, &common::description("Steady")));
+    mailbox.push(audio(key(0), 0, 512));
+    app.update();
+    let entities = |app: &mut App| app.world_mut().query::<Entity>().iter(app.world()).count();
+    let before = entities(&mut app);
+    for round in 1..=1_000_u32 {
+        let description = Description { channels: [1, 2, 64][round as usize % 3], ..common::description("Guest") };
+        mailbox.push(up(round, &description));
+        mailbox.push(Event::StreamDown { key: key(round) });
+        app.update();
+    }
+    // Those that ended linger for 20 s.
+    (0..500).for_each(|_| app.update());
+    let count = |app: &mut App| app.world_mut().query::<&Stream>().iter(app.world()).count();
+    assert_eq!(count(&mut app), 1);
+    assert!(app.world().resource::<Assets<Image>>().len() <= 2, "textures go with their streams");
+    assert_eq!(entities(&mut app), before);
+}
+
+#[test]
+fn one_channel_and_64_at_any_rate_are_shown() {
+    let (mut app, mailbox) = app();
+    for (take, (channels, sample_rate)) in [(1, 192_000.0), (64, 192_000.0), (64, 8_000.0), (1, 44_100.0)].into_iter().enumerate() {
+        let key = key(take as u32);
+        mailbox.push(up(key.take, &Description { channels, sample_rate, ..common::description("Odd") }));
+        let samples = vec![0.25; usize::from(channels) * (sample_rate as usize)];
+        mailbox.push(Event::Audio { key, position: SamplePosition(0), channels, samples, delivery: common::live() });
+    }
+    (0..30).for_each(|_| app.update());
+    let mut streams = app.world_mut().query::<&Stream>();
+    assert_eq!(streams.iter(app.world()).count(), 4);
+    for stream in streams.iter(app.world()) {
+        assert_eq!(stream.shown(), stream.description.sample_rate, "{:?}", stream.description);
+        assert!(stream.head_row() > 50.0 && stream.meters.len() <= 8);
+    }
+}
+
+/// Bytes of memory that this process holds.
+#[cfg(target_os = "linux")]
+fn resident() -> u64 {
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+    pages.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4_096
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn memory_stays_flat_while_streams_play_on() {
+    // In a process of its own: other tests hold memory meanwhile.
+    if std::env::var_os("SEND_LEARN_ALONE").is_none() {
+        let own = std::env::current_exe().unwrap();
+        let mut alone = std::process::Command::new(own);
+        alone.args(["memory_stays_flat_while_streams_play_on", "--exact", "--nocapture"]).env("SEND_LEARN_ALONE", "1");
+        assert!(alone.status().unwrap().success());
+        return;
+    }
+    // An hour of 16 streams takes minutes: in a long run only.
+    let (streams, minutes) = if std::env::var_os("SEND_LEARN_LONG").is_some() { (16, 60) } else { (2, 8) };
+    let (mut app, mailbox) = app();
+    (0..streams).for_each(|take| assert!(mailbox.push(up(take, &common::description("Steady")))));
+    let mut after_history = 0;
+    for frame in 0..minutes * 60 * 4_u64 {
+        for take in 0..streams {
+            mailbox.push(audio(key(take), frame * 12_000, 12_000));
+            let position = SamplePosition(frame * 12_000);
+            let message = |bytes| Event::Midi { key: key(take), message: MidiMessage { position, bytes } };
+            mailbox.push(message([0x90, (frame % 128) as u8, 100]));
+            mailbox.push(Event::Gap { key: key(take), position, frames: 64 });
+        }
+        app.update();
+        app.world_mut().resource_mut::<Uploads>().0.clear();
+        if frame == 3 * 60 * 4 {
+            // The history of two minutes is full.
+            after_history = resident();
+        }
+    }
+    let grown = resident().saturating_sub(after_history);
+    println!("{} KB more after {minutes} minutes of {streams} streams", grown >> 10);
+    assert!(grown < 8 << 20, "{} MB more after {minutes} minutes of {streams} streams", grown >> 20);
 }

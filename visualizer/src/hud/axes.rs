@@ -3,10 +3,10 @@
 use bevy::prelude::*;
 
 use super::{Typeface, show};
-use crate::layout::TILE;
+use crate::layout::{Grid, TILE};
 use crate::spectrum::frequency_to_unit;
 use crate::stream::Stream;
-use crate::theme;
+use crate::theme::Tint;
 
 /// Frequencies with a mark, in Hz, and what the mark says.
 const FREQUENCIES: [(f32, &str); 5] = [(50.0, "50 Hz"), (200.0, "200"), (1_000.0, "1 kHz"), (4_000.0, "4"), (12_000.0, "12")];
@@ -39,7 +39,7 @@ pub fn mark(mut commands: Commands<'_, '_>, streams: Query<'_, '_, (Entity, &Str
         });
         for (mark, label) in frequencies.chain(seconds) {
             let node = Node { position_type: PositionType::Absolute, ..default() };
-            commands.spawn((mark, node, typeface.text(&label, 12.0, theme::DIM)));
+            commands.spawn((mark, node, typeface.text(&label, 12.0, Tint::Dim)));
         }
     }
 }
@@ -47,15 +47,16 @@ pub fn mark(mut commands: Commands<'_, '_>, streams: Query<'_, '_, (Entity, &Str
 /// Keeps the marks at their places, and takes away those of streams that are gone.
 pub fn place(
     mut commands: Commands<'_, '_>,
+    grid: Res<'_, Grid>,
     camera: Single<'_, '_, (&Camera, &Transform)>,
-    streams: Query<'_, '_, &Transform, With<Stream>>,
+    streams: Query<'_, '_, (&Transform, &Visibility), With<Stream>>,
     mut marks: Query<'_, '_, (Entity, &Mark, &mut Node, &ComputedNode)>,
 ) {
     let (camera, view) = *camera;
     let view = GlobalTransform::from(*view);
-    let few = streams.iter().len() <= MOST_STREAMS;
+    let few = grid.len() <= MOST_STREAMS;
     for (entity, mark, mut node, size) in &mut marks {
-        let Ok(stream) = streams.get(mark.stream) else {
+        let Ok((stream, visibility)) = streams.get(mark.stream) else {
             commands.entity(entity).despawn();
             continue;
         };
@@ -63,7 +64,7 @@ pub fn place(
             show(&mut node, false);
             continue;
         };
-        show(&mut node, few);
+        show(&mut node, few && *visibility != Visibility::Hidden);
         let size = size.size() * size.inverse_scale_factor();
         let (left, top) = (px((at.x - size.x * mark.align).round()), px((at.y - size.y * 0.5 + 8.0 * mark.align).round()));
         if node.left != left || node.top != top {

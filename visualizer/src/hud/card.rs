@@ -4,13 +4,17 @@
 use bevy::prelude::*;
 
 use super::{Typeface, set, show, words};
+use crate::choice::Choice;
+use crate::health::verdict;
 use crate::layout::{SKIRT, TILE};
 use crate::meter::{Meter, bar};
 use crate::stream::Stream;
-use crate::theme;
+use crate::theme::{Fill, Ink, Tint};
 
 /// Cards narrower than these, in pixels, leave out the less urgent figures, all figures, and the origin.
 const WIDTHS: [(Detail, f32); 3] = [(Detail::MoreFigures, 780.0), (Detail::Origin, 520.0), (Detail::Figures, 420.0)];
+/// Sizes of name and verdict on a wide card, and on one that has room for no figure, in pixels.
+const SIZES: [(Field, f32, f32); 2] = [(Field::Name, 26.0, 15.0), (Field::Verdict, 16.0, 12.0)];
 /// The width of a meter's bar, in pixels.
 const METER_WIDTH: f32 = 200.0;
 
@@ -90,10 +94,10 @@ pub fn deal(mut commands: Commands<'_, '_>, streams: Query<'_, '_, (Entity, &Str
         commands.spawn((Card { stream }, card)).with_children(|card| {
             let top = Node { align_items: AlignItems::Baseline, column_gap: px(14), ..default() };
             card.spawn(top).with_children(|top| {
-                top.spawn((Field::Name, of, typeface.text("", 26.0, theme::TEXT)));
-                top.spawn((Field::Verdict, of, typeface.text("", 16.0, theme::GOOD)));
+                top.spawn((Field::Name, of, typeface.text("", 26.0, Tint::Text)));
+                top.spawn((Field::Verdict, of, typeface.text("", 16.0, Tint::Good)));
                 top.spawn((Node::default(), Detail::Origin, of)).with_children(|origin| {
-                    origin.spawn((Field::Origin, of, typeface.text("", 14.0, theme::DIM)));
+                    origin.spawn((Field::Origin, of, typeface.text("", 14.0, Tint::Dim)));
                 });
             });
             let bottom = Node { align_items: AlignItems::Center, column_gap: px(26), ..default() };
@@ -106,8 +110,8 @@ pub fn deal(mut commands: Commands<'_, '_>, streams: Query<'_, '_, (Entity, &Str
                         figure.insert((Detail::MoreFigures, of));
                     }
                     figure.with_children(|figure| {
-                        figure.spawn(typeface.text(label, 12.0, theme::DIM));
-                        figure.spawn((field, of, typeface.text("", 17.0, theme::TEXT)));
+                        figure.spawn(typeface.text(label, 12.0, Tint::Dim));
+                        figure.spawn((field, of, typeface.text("", 17.0, Tint::Text)));
                     });
                 }
             });
@@ -124,17 +128,17 @@ fn meters(row: &mut ChildSpawnerCommands<'_>, of: Of, channels: usize, typeface:
     row.spawn(column).with_children(|column| {
         for channel in 0..channels {
             let track = Node { width: px(METER_WIDTH), height: px(height), border_radius: BorderRadius::all(px(1)), ..default() };
-            column.spawn((track, BackgroundColor(theme::LINE))).with_children(|track| {
+            column.spawn((track, Fill(Tint::Line))).with_children(|track| {
                 let level = Node { height: percent(100), width: px(0), border_radius: BorderRadius::all(px(1)), ..default() };
-                track.spawn((Bar { channel, peak: false }, of, level, BackgroundColor(theme::GOOD)));
+                track.spawn((Bar { channel, peak: false }, of, level, Fill(Tint::Good)));
                 let peak = Node { position_type: PositionType::Absolute, height: percent(100), width: px(2), ..default() };
-                track.spawn((Bar { channel, peak: true }, of, peak, BackgroundColor(theme::TEXT)));
+                track.spawn((Bar { channel, peak: true }, of, peak, Fill(Tint::Text)));
             });
         }
         let scale = Node { width: px(METER_WIDTH), justify_content: JustifyContent::SpaceBetween, ..default() };
         column.spawn(scale).with_children(|scale| {
             for mark in ["-60", "-40", "-20", "0 dB"] {
-                scale.spawn(typeface.text(mark, 11.0, theme::DIM));
+                scale.spawn(typeface.text(mark, 11.0, Tint::Dim));
             }
         });
     });
@@ -152,14 +156,19 @@ pub fn discard(mut commands: Commands<'_, '_>, cards: Query<'_, '_, (Entity, &Ca
 /// Keeps each card below the front of its terrain, and leaves out what there is no room for.
 pub fn place(
     camera: Single<'_, '_, (&Camera, &Transform)>,
-    streams: Query<'_, '_, &Transform, With<Stream>>,
+    streams: Query<'_, '_, (&Transform, &Visibility), With<Stream>>,
     mut cards: Query<'_, '_, (&Card, &mut Node), Without<Detail>>,
     mut details: Query<'_, '_, (&Detail, &Of, &mut Node), Without<Card>>,
+    mut fonts: Query<'_, '_, (&Field, &Of, &mut TextFont)>,
 ) {
     let (camera, view) = *camera;
     let view = GlobalTransform::from(*view);
     for (card, mut node) in &mut cards {
-        let Ok(stream) = streams.get(card.stream) else { continue };
+        let Ok((stream, visibility)) = streams.get(card.stream) else { continue };
+        if *visibility == Visibility::Hidden {
+            show(&mut node, false);
+            continue;
+        }
         let corner = |x: f32| camera.world_to_viewport(&view, stream.translation + Vec3::new(x, -SKIRT, 0.0));
         let (Ok(left), Ok(right)) = (corner(0.0), corner(TILE.x)) else {
             show(&mut node, false);
@@ -175,19 +184,30 @@ pub fn place(
             let needed = WIDTHS.iter().find(|(other, _)| other == detail).map_or(0.0, |(_, needed)| *needed);
             show(&mut node, width >= needed);
         }
+        let roomy = WIDTHS.iter().all(|(detail, needed)| *detail != Detail::Figures || width >= *needed);
+        for (field, _, mut font) in fonts.iter_mut().filter(|(_, of, _)| of.0 == card.stream) {
+            let size = SIZES.iter().find(|(other, ..)| other == field).map(|(_, wide, narrow)| if roomy { *wide } else { *narrow });
+            if let Some(size) = size.map(FontSize::Px).filter(|size| font.font_size != *size) {
+                font.font_size = size;
+            }
+        }
     }
 }
 
 /// Keeps texts true.
-pub fn tell(streams: Query<'_, '_, &Stream>, mut fields: Query<'_, '_, (&Field, &Of, &mut Text, &mut TextColor)>) {
-    for (field, of, mut text, mut colour) in &mut fields {
+pub fn tell(
+    choice: Res<'_, Choice>,
+    streams: Query<'_, '_, &Stream>,
+    mut fields: Query<'_, '_, (&Field, &Of, &mut Text, &mut Ink)>,
+) {
+    for (field, of, mut text, mut ink) in &mut fields {
         let Ok(stream) = streams.get(of.0) else { continue };
-        let (transport, health) = (stream.transport.as_ref(), stream.health.as_ref());
+        let (transport, health) = (stream.transport(), stream.health.as_ref());
         let new = match field {
-            Field::Name => stream.name().to_owned(),
+            Field::Name => choice.name(stream).to_owned(),
             Field::Verdict => {
-                let verdict = words::verdict(stream);
-                colour.set_if_neq(TextColor(verdict.colour));
+                let verdict = verdict::of(stream);
+                ink.set_if_neq(Ink(verdict.severity.tint()));
                 verdict.word.to_owned()
             }
             Field::Origin => words::origin(&stream.description),
@@ -205,8 +225,8 @@ pub fn tell(streams: Query<'_, '_, &Stream>, mut fields: Query<'_, '_, (&Field, 
 }
 
 /// Moves the meters' bars.
-pub fn measure(streams: Query<'_, '_, &Stream>, mut bars: Query<'_, '_, (&Bar, &Of, &mut Node, &mut BackgroundColor)>) {
-    for (shown, of, mut node, mut colour) in &mut bars {
+pub fn measure(streams: Query<'_, '_, &Stream>, mut bars: Query<'_, '_, (&Bar, &Of, &mut Node, &mut Fill)>) {
+    for (shown, of, mut node, mut fill) in &mut bars {
         let Some(meter) = streams.get(of.0).ok().and_then(|stream| stream.meters.get(shown.channel)) else { continue };
         if shown.peak {
             let left = px((bar(meter.peak_db()) * (METER_WIDTH - 2.0)).round());
@@ -219,15 +239,15 @@ pub fn measure(streams: Query<'_, '_, &Stream>, mut bars: Query<'_, '_, (&Bar, &
                 node.width = width;
             }
         }
-        colour.set_if_neq(BackgroundColor(bar_colour(meter, shown.peak)));
+        fill.set_if_neq(Fill(bar_tint(meter, shown.peak)));
     }
 }
 
-fn bar_colour(meter: &Meter, peak: bool) -> Color {
+fn bar_tint(meter: &Meter, peak: bool) -> Tint {
     match (meter.clips(), peak) {
-        (true, _) => theme::BAD,
-        (false, true) => theme::TEXT,
-        (false, false) if meter.level_db() > -6.0 => theme::WARN,
-        (false, false) => theme::GOOD,
+        (true, _) => Tint::Bad,
+        (false, true) => Tint::Text,
+        (false, false) if meter.level_db() > -6.0 => Tint::Warn,
+        (false, false) => Tint::Good,
     }
 }

@@ -5,7 +5,7 @@ use bevy::prelude::*;
 use super::{Typeface, set, words};
 use crate::stream::Stream;
 use crate::streams::{Inbox, SourceState};
-use crate::theme;
+use crate::theme::{Ink, Tint};
 
 /// The state of the connection, in words.
 #[derive(Component, Debug)]
@@ -27,9 +27,9 @@ pub fn spawn(commands: &mut Commands<'_, '_>, typeface: &Typeface) {
         ..default()
     };
     commands.spawn(bar).with_children(|bar| {
-        bar.spawn(typeface.text("Send Learn", 22.0, theme::TEXT));
-        bar.spawn((StateLine, typeface.text("", 15.0, theme::DIM)));
-        bar.spawn((Node { margin: UiRect::left(auto()), ..default() }, typeface.text("H  help", 13.0, theme::DIM)));
+        bar.spawn(typeface.text("Send Learn", 22.0, Tint::Text));
+        bar.spawn((StateLine, typeface.text("", 15.0, Tint::Dim)));
+        bar.spawn((Node { margin: UiRect::left(auto()), ..default() }, typeface.text("H  help", 13.0, Tint::Dim)));
     });
     let middle = Node {
         position_type: PositionType::Absolute,
@@ -42,7 +42,7 @@ pub fn spawn(commands: &mut Commands<'_, '_>, typeface: &Typeface) {
     };
     commands.spawn(middle).with_children(|middle| {
         let layout = TextLayout::justify(Justify::Center);
-        middle.spawn((Invitation, typeface.text("", 28.0, theme::TEXT))).insert(layout);
+        middle.spawn((Invitation, typeface.text("", 28.0, Tint::Text))).insert(layout);
     });
 }
 
@@ -51,11 +51,11 @@ pub fn update(
     state: Res<'_, SourceState>,
     inbox: Res<'_, Inbox>,
     streams: Query<'_, '_, &Stream>,
-    line: Single<'_, '_, (&mut Text, &mut TextColor), With<StateLine>>,
+    line: Single<'_, '_, (&mut Text, &mut Ink), With<StateLine>>,
     mut invitation: Single<'_, '_, &mut Text, (With<Invitation>, Without<StateLine>)>,
 ) {
     let running = streams.iter().filter(|stream| stream.ended.is_none()).count();
-    let (mut words, colour) = words::connection(&state, running);
+    let (mut words, tint) = words::connection(&state, running);
     let shown = streams.iter().len();
     set(&mut invitation, if shown == 0 { &words } else { "" });
     if shown == 0 {
@@ -65,7 +65,10 @@ pub fn update(
         0 => {}
         dropped => words += &format!("  ·  this view was too slow and left out {dropped} packets (the recording has them)"),
     }
-    let (mut text, mut text_colour) = line.into_inner();
+    if !state.notice.is_empty() {
+        words += &format!("  ·  {}", state.notice);
+    }
+    let (mut text, mut ink) = line.into_inner();
     set(&mut text, &words);
-    text_colour.set_if_neq(TextColor(colour));
+    ink.set_if_neq(Ink(tint));
 }

@@ -2,11 +2,17 @@
 
 pub mod axes;
 pub mod card;
+pub mod details;
 pub mod header;
 pub mod help;
+pub mod machines;
+pub mod panel;
+pub mod timeline;
 pub mod words;
 
 use bevy::prelude::*;
+
+use crate::theme::{Ink, Tint};
 
 /// The typeface of all texts.
 #[derive(Resource, Debug, Clone)]
@@ -19,14 +25,14 @@ impl Typeface {
     }
 
     /// A text in this typeface, `size` pixels high, that does not wrap.
-    pub fn text(&self, text: &str, size: f32, colour: Color) -> impl Bundle + use<> {
+    pub fn text(&self, text: &str, size: f32, tint: Tint) -> impl Bundle + use<> {
         let font = TextFont::from_font_size(size).with_font(self.0.clone());
-        (Text::new(text), font, TextColor(colour), TextLayout::no_wrap())
+        (Text::new(text), font, Ink(tint), TextLayout::no_wrap())
     }
 }
 
 /// Shows or hides a node.
-fn show(node: &mut Mut<'_, Node>, visible: bool) {
+pub(crate) fn show(node: &mut Mut<'_, Node>, visible: bool) {
     let display = if visible { Display::Flex } else { Display::None };
     if node.display != display {
         node.display = display;
@@ -34,7 +40,7 @@ fn show(node: &mut Mut<'_, Node>, visible: bool) {
 }
 
 /// Changes a text if it is another one; a text that stays costs no layout.
-fn set(text: &mut Mut<'_, Text>, new: &str) {
+pub(crate) fn set(text: &mut Mut<'_, Text>, new: &str) {
     if text.0 != new {
         new.clone_into(&mut text.0);
     }

@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 use send_learn_key::KeyFileError;
 use send_learn_protocol::packet::hello::PropertyKey;
 use send_learn_protocol::record::{MidiKind, Record, records};
-use send_learn_protocol::tap::{Frame, FrameReader, TapError};
+use send_learn_protocol::tap::{Arrival, Frame, FrameReader, TapError};
+use send_learn_protocol::units::HostNanos;
 use socket2::{SockRef, TcpKeepalive};
 
-use super::{Event, Link, Mailbox, MidiMessage, StreamKey};
+use super::{Delivery, Event, Link, Mailbox, MidiMessage, StreamKey};
 
 /// How long one address is tried.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -140,6 +141,8 @@ fn read(
     greeted: &mut bool,
 ) -> Result<(), LiveError> {
     let mut buffer = vec![0; 64 << 10];
+    // One machine has one monotonic clock.
+    let same_clock = cfg!(target_os = "linux") && stream.peer_addr().is_ok_and(|peer| peer.ip().is_loopback());
     while !mailbox.is_closed() {
         stream.write_all(&frames.to_send()).map_err(LiveError::Broken)?;
         let len = match stream.read(&mut buffer) {
@@ -156,7 +159,7 @@ fn read(
                 mailbox.push(Event::Link(Link::Connected));
             }
             let Some(frame) = frame else { break };
-            if !deliver(frame, connection, mailbox) {
+            if !deliver(frame, connection, same_clock, mailbox) {
                 return Ok(());
             }
         }
@@ -165,7 +168,7 @@ fn read(
 }
 
 /// Puts what a frame holds into the mailbox. `false`: nobody reads it.
-fn deliver(frame: Frame, connection: u32, mailbox: &Mailbox) -> bool {
+pub fn deliver(frame: Frame, connection: u32, same_clock: bool, mailbox: &Mailbox) -> bool {
     let key = |take| StreamKey { connection, take };
     match frame {
         Frame::StreamUp { key: take, description } => {
@@ -174,25 +177,46 @@ fn deliver(frame: Frame, connection: u32, mailbox: &Mailbox) -> bool {
         Frame::Health { key: take, health } => mailbox.push(Event::Health { key: key(take), health }),
         Frame::StreamDown { key: take } => mailbox.push(Event::StreamDown { key: key(take) }),
         // What follows an invalid record in its entry cannot be read: the picture does without it.
-        Frame::Entry { key: take, entry, .. } | Frame::Preview { key: take, preview: entry, .. } => records(&entry)
-            .map_while(Result::ok)
-            .filter_map(|record| event(key(take), record))
-            .fold(true, |_, event| mailbox.push(event)),
+        Frame::Entry { key: take, arrival, arrived, entry }
+        | Frame::Preview { key: take, arrival, arrived, preview: entry, .. } => {
+            let delivery = delivery(arrival, arrived, same_clock);
+            records(&entry)
+                .map_while(Result::ok)
+                .filter_map(|record| event(key(take), record, delivery))
+                .fold(true, |_, event| mailbox.push(event))
+        }
     }
 }
 
+fn delivery(arrival: Arrival, arrived: HostNanos, same_clock: bool) -> Delivery {
+    let tap = if same_clock { monotonic().checked_sub(arrived.0).map(Duration::from_nanos) } else { None };
+    Delivery { arrival, tap, read: Instant::now() }
+}
+
+/// This machine's monotonic clock, ns; 0 where it is not that of a receiver.
+pub(crate) fn monotonic() -> u64 {
+    #[cfg(target_os = "linux")]
+    {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
+    }
+    #[cfg(not(target_os = "linux"))]
+    0
+}
+
 /// The event that a record is for the picture; `None` when it shows nothing.
-fn event(key: StreamKey, record: Record<'_>) -> Option<Event> {
+fn event(key: StreamKey, record: Record<'_>, delivery: Delivery) -> Option<Event> {
     match record {
         Record::Audio(fragment) => {
             let mut samples = Vec::new();
             fragment.decode(&mut samples).ok()?;
-            Some(Event::Audio { key, position: fragment.position, channels: fragment.channels, samples })
+            Some(Event::Audio { key, position: fragment.position, channels: fragment.channels, samples, delivery })
         }
         Record::Midi(midi) if midi.kind == MidiKind::Message => {
             Some(Event::Midi { key, message: MidiMessage { position: midi.position, bytes: midi.bytes } })
         }
         Record::Transport(transport) => Some(Event::Transport { key, transport }),
+        Record::Gap(gap) => Some(Event::Gap { key, position: gap.position, frames: gap.frames }),
         Record::Property(property) => {
             Some(Event::Property { key, property: PropertyKey(property.key), text: property.text.to_owned() })
         }

@@ -1,14 +1,19 @@
 //! Where the picture's data come from. Every source puts the same [`Event`]s into a [`Mailbox`].
 
+pub mod address;
 pub mod live;
 pub mod mailbox;
+pub mod replay;
 
 pub use live::LiveSource;
 pub use mailbox::Mailbox;
+pub use replay::ReplaySource;
+
+use std::time::{Duration, Instant};
 
 use send_learn_protocol::packet::hello::{Description, PropertyKey};
 use send_learn_protocol::record::Transport;
-use send_learn_protocol::tap::Health;
+use send_learn_protocol::tap::{Arrival, Health};
 use send_learn_protocol::units::SamplePosition;
 
 /// A stream, for as long as its source is connected.
@@ -18,6 +23,15 @@ pub struct StreamKey {
     pub connection: u32,
     /// Which take on that connection.
     pub take: u32,
+}
+
+/// Where events come from.
+#[derive(Debug)]
+pub enum Source {
+    /// A running receiver.
+    Live(LiveSource),
+    /// A recording.
+    Replay(ReplaySource),
 }
 
 /// How the source fares.
@@ -41,6 +55,17 @@ pub struct MidiMessage {
     pub position: SamplePosition,
     /// Status and data bytes; unused ones are 0.
     pub bytes: [u8; 3],
+}
+
+/// How audio came to the viewer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Delivery {
+    /// How it came to the receiver.
+    pub arrival: Arrival,
+    /// From the receiver's arrival to the viewer's; `None` where the two have different clocks.
+    pub tap: Option<Duration>,
+    /// When the source had it.
+    pub read: Instant,
 }
 
 /// What a source tells.
@@ -74,6 +99,17 @@ pub enum Event {
         channels: u16,
         /// Samples, interleaved by frame.
         samples: Vec<f32>,
+        /// How it came.
+        delivery: Delivery,
+    },
+    /// Samples that will not come.
+    Gap {
+        /// The stream.
+        key: StreamKey,
+        /// The first that is missing.
+        position: SamplePosition,
+        /// How many frames.
+        frames: u64,
     },
     /// A MIDI message, possibly out of order.
     Midi {
@@ -96,6 +132,8 @@ pub enum Event {
         /// The figures.
         health: Health,
     },
+    /// Something about the source that a person should know.
+    Notice(String),
     /// The stream ended.
     StreamDown {
         /// The stream.
@@ -109,13 +147,13 @@ impl Event {
         size_of::<Self>()
             + match self {
                 Self::Audio { samples, .. } => size_of_val(&samples[..]),
-                Self::Property { text, .. } => text.len(),
+                Self::Property { text, .. } | Self::Notice(text) => text.len(),
                 _ => 0,
             }
     }
 
     /// Whether the picture heals by itself when this event is left out.
     fn is_replaceable(&self) -> bool {
-        matches!(self, Self::Audio { .. } | Self::Midi { .. } | Self::Transport { .. } | Self::Health { .. })
+        matches!(self, Self::Audio { .. } | Self::Midi { .. } | Self::Transport { .. } | Self::Health { .. } | Self::Gap { .. })
     }
 }

@@ -13,7 +13,7 @@ use bevy::shader::ShaderRef;
 use crate::layout::TILE;
 use crate::spectrum::{BANDS, ROWS, Row};
 use crate::stream::Stream;
-use crate::theme;
+use crate::theme::{Kind, Theme, Tint};
 use crate::upload::{RowUpload, Uploads, row_texture};
 
 /// Rows of the ring from one row of the mesh to the next.
@@ -36,26 +36,56 @@ impl Plugin for TerrainPlugin {
     }
 }
 
-/// The texture that a stream's rows are written into. Part of the stream's entity.
+/// The texture that a stream's rows are written into, a ring: it holds the rows before the moment shown. Part of the stream's
+/// entity.
 #[derive(Component, Clone, Debug)]
-pub struct TerrainRows(Handle<Image>);
+pub struct TerrainRows {
+    image: Handle<Image>,
+    /// The row after the newest that it holds; `None` when it holds none.
+    end: Option<i64>,
+}
 
 impl TerrainRows {
     /// An empty terrain.
     pub fn new(images: &mut Assets<Image>) -> Self {
-        Self(images.add(row_texture(BANDS as u32, ROWS as u32 + 1)))
+        Self { image: images.add(row_texture(BANDS as u32, ROWS as u32 + 1)), end: Some(0) }
     }
 
-    /// Asks for `levels` to be written as row `row` of the stream.
+    /// Forgets what it holds.
+    pub fn clear(&mut self) {
+        self.end = None;
+    }
+
+    /// Row `row` of the stream is made, or made anew: it is written if it is in sight.
     pub fn write(&self, uploads: &mut Uploads, row: u64, levels: &Row) {
-        uploads.0.push(RowUpload { image: self.0.id(), row: (row % ROWS as u64) as u32, texels: levels.to_vec() });
+        let end = self.end.unwrap_or(0);
+        if (end - ROWS as i64..end).contains(&row.cast_signed()) {
+            self.push(uploads, row.cast_signed(), levels.to_vec());
+        }
+    }
+
+    /// Follows the moment that `stream` shows: rows that come in sight are written, and only they.
+    pub fn follow(&mut self, uploads: &mut Uploads, stream: &Stream) {
+        let all = ROWS as i64;
+        let end = (stream.head_row() as u64).cast_signed() + 1;
+        let held = self.end.map_or(0..0, |end| end - all..end);
+        let entering = (end - all..end).filter(|row| !held.contains(row));
+        for row in entering {
+            let levels = u64::try_from(row).ok().and_then(|row| stream.history.row(row));
+            self.push(uploads, row, levels.map_or_else(|| vec![0.0; BANDS], |levels| levels.to_vec()));
+        }
+        self.end = Some(end);
+    }
+
+    fn push(&self, uploads: &mut Uploads, row: i64, texels: Vec<f32>) {
+        uploads.0.push(RowUpload { image: self.image.id(), row: row.rem_euclid(ROWS as i64) as u32, texels });
     }
 
     /// Tells the shader what is "now", in rows, and how bright the whole is, 0 to 1.
     pub fn show(&self, uploads: &mut Uploads, head_row: f64, brightness: f32) {
         let whole = head_row.floor();
         let texels = vec![(whole as u64 % ROWS as u64) as f32, (head_row - whole) as f32, brightness];
-        uploads.0.push(RowUpload { image: self.0.id(), row: CONTROL_ROW, texels });
+        uploads.0.push(RowUpload { image: self.image.id(), row: CONTROL_ROW, texels });
     }
 }
 
@@ -63,7 +93,13 @@ impl TerrainRows {
 #[derive(Resource, Debug)]
 pub struct TerrainAssets {
     grid: Handle<Mesh>,
-    colours: Handle<Image>,
+    colours: [Handle<Image>; 2],
+}
+
+impl TerrainAssets {
+    fn colours(&self, theme: Theme) -> Handle<Image> {
+        self.colours[usize::from(theme.0 == Kind::Light)].clone()
+    }
 }
 
 #[derive(Asset, TypePath, AsBindGroup, Debug, Clone)]
@@ -105,7 +141,10 @@ impl Material for TerrainMaterial {
 }
 
 fn prepare(mut commands: Commands<'_, '_>, mut meshes: ResMut<'_, Assets<Mesh>>, mut images: ResMut<'_, Assets<Image>>) {
-    commands.insert_resource(TerrainAssets { grid: meshes.add(grid()), colours: images.add(colormap::texture()) });
+    commands.insert_resource(TerrainAssets {
+        grid: meshes.add(grid()),
+        colours: [Kind::Dark, Kind::Light].map(|kind| images.add(colormap::texture(kind))),
+    });
 }
 
 /// Gives each new stream its terrain.
@@ -114,15 +153,25 @@ pub(crate) fn raise(
     streams: Query<'_, '_, (Entity, &TerrainRows), Added<Stream>>,
     assets: Res<'_, TerrainAssets>,
     mut materials: ResMut<'_, Assets<TerrainMaterial>>,
+    theme: Res<'_, Theme>,
 ) {
     for (stream, rows) in &streams {
+        let background = theme.linear(Tint::Background);
         let material = materials.add(TerrainMaterial {
-            rows: rows.0.clone(),
-            colours: assets.colours.clone(),
-            shape: Shape { size: TILE, stride: STRIDE as f32, background: theme::BACKGROUND.to_linear() },
+            rows: rows.image.clone(),
+            colours: assets.colours(*theme),
+            shape: Shape { size: TILE, stride: STRIDE as f32, background },
         });
         // The mesh is flat, so its own bounds say nothing of where it is seen.
         commands.spawn((ChildOf(stream), Mesh3d(assets.grid.clone()), MeshMaterial3d(material), NoFrustumCulling));
+    }
+}
+
+/// Paints all terrains anew when the theme has changed.
+pub(crate) fn paint(theme: Res<'_, Theme>, assets: Res<'_, TerrainAssets>, mut materials: ResMut<'_, Assets<TerrainMaterial>>) {
+    for (_, material) in materials.iter_mut() {
+        material.colours = assets.colours(*theme);
+        material.shape.background = theme.linear(Tint::Background);
     }
 }
 

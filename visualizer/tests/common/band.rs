@@ -124,6 +124,10 @@ impl Player {
         for note in notes.iter().filter(|note| at >= note.start) {
             let seconds = (at - note.start) as f64 / RATE;
             let released = (at as f64 - (note.start + note.len) as f64).max(0.0) / RATE;
+            if released > 1.0 {
+                // Not to be heard any more.
+                continue;
+            }
             let loudness = f64::from(note.velocity) / 127.0 * (-released * 9.0).exp();
             let frequency = 440.0 * ((f64::from(note.key) - 69.0) / 12.0).exp2();
             let attack = 1.0 - (-seconds * 300.0).exp();
@@ -140,14 +144,22 @@ impl Player {
                     break;
                 }
                 let decay = if self.part % 6 >= 4 { 0.2 } else { 0.9 + 0.55 * n };
+                if strength_of(loudness, seconds, decay, n) < 1e-5 {
+                    continue;
+                }
                 let vibrato = if self.part % 6 == 2 { 0.004 * (TAU * 5.2 * seconds).sin() * n } else { 0.0 };
-                let strength = loudness * attack * (-seconds * decay).exp() / n.powf(1.35) * 0.22;
+                let strength = attack * strength_of(loudness, seconds, decay, n);
                 sum += strength * (TAU * (stretched * seconds + vibrato * 4.0)).sin();
             }
         }
         let sample = (sum * 0.8).tanh() as f32;
         [sample, sample * 0.8]
     }
+}
+
+/// How strong the harmonic `n` of a note is after so many `seconds`.
+fn strength_of(loudness: f64, seconds: f64, decay: f64, n: f64) -> f64 {
+    loudness * (-seconds * decay).exp() / n.powf(1.35) * 0.22
 }
 
 fn transport(position: u64) -> Transport {

@@ -2,16 +2,26 @@
 #![allow(dead_code, unreachable_pub, reason = "each user takes its own part")]
 
 pub mod band;
+pub mod picture;
+pub mod studio;
+
+use std::time::Instant;
 
 use send_learn_protocol::packet::hello::{Description, PropertyKey};
 use send_learn_protocol::record::Record;
 use send_learn_protocol::record::pack::Packer;
 use send_learn_protocol::tap::{Arrival, Frame, GREETING};
 use send_learn_protocol::units::{HostId, HostNanos, MachineId, SamplePosition, StreamId, TakeId};
+use send_learn_visualizer::source::Delivery;
 
 /// What a receiver sends first.
 pub fn greeting() -> Vec<u8> {
     GREETING.to_vec()
+}
+
+/// Audio that came at once.
+pub fn live() -> Delivery {
+    Delivery { arrival: Arrival::Live, tap: None, read: Instant::now() }
 }
 
 /// A stereo stream at 48 kHz.

@@ -1,0 +1,161 @@
+//! Everything that is known of the selected stream, as a table.
+
+use bevy::ecs::relationship::RelatedSpawnerCommands;
+use bevy::prelude::*;
+use send_learn_protocol::packet::hello::PropertyKey;
+use send_learn_protocol::tap::Health;
+
+use super::{Typeface, set, show, words};
+use crate::choice::Choice;
+use crate::health::verdict;
+use crate::stream::Stream;
+use crate::theme::{Ink, Tint};
+
+/// A figure of the table, and what it is called.
+#[derive(Component, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Figure {
+    /// How its line fares.
+    State,
+    /// Machine.
+    Machine,
+    /// Application.
+    Host,
+    /// Sample rate and channels.
+    Format,
+    /// Tempo, meter, bar.
+    Music,
+    /// Level of the live path, and bits a second.
+    Quality,
+    /// Loss before and after repair.
+    Loss,
+    /// Entries rebuilt from parity.
+    Rebuilt,
+    /// Entries sent again.
+    Resent,
+    /// Entries that are still missing.
+    Owed,
+    /// What is missing for good.
+    Gaps,
+    /// Jitter.
+    Jitter,
+    /// Audio that is not on disk yet.
+    Disk,
+    /// Delay from the host to the receiver.
+    Network,
+    /// Delay from there to the viewer.
+    Tap,
+    /// Delay from there to the picture.
+    Pixel,
+}
+
+const FIGURES: [(Figure, &str); 16] = [
+    (Figure::State, "state"),
+    (Figure::Machine, "machine"),
+    (Figure::Host, "application"),
+    (Figure::Format, "format"),
+    (Figure::Music, "music"),
+    (Figure::Quality, "quality, rate"),
+    (Figure::Loss, "loss > after repair"),
+    (Figure::Rebuilt, "rebuilt by parity"),
+    (Figure::Resent, "sent again"),
+    (Figure::Owed, "still missing"),
+    (Figure::Gaps, "gaps"),
+    (Figure::Jitter, "jitter"),
+    (Figure::Disk, "not yet on disk"),
+    (Figure::Network, "host to receiver"),
+    (Figure::Tap, "receiver to viewer"),
+    (Figure::Pixel, "viewer to pixel"),
+];
+
+/// The table.
+#[derive(Component, Debug)]
+pub struct Details;
+
+/// The stream's name above it.
+#[derive(Component, Debug)]
+pub struct Title;
+
+/// How long the viewer takes for a frame, in milliseconds: from taking events in to the frame that shows them.
+#[derive(Resource, Clone, Copy, Debug, Default, PartialEq)]
+pub struct FrameTime(pub f32);
+
+/// Brings it up.
+pub fn spawn(panel: &mut RelatedSpawnerCommands<'_, ChildOf>, typeface: &Typeface) {
+    let table = Node { display: Display::None, flex_direction: FlexDirection::Column, flex_shrink: 0.0, ..default() };
+    panel.spawn((Details, table)).with_children(|table| {
+        table.spawn((Node { margin: UiRect::bottom(px(3)), ..default() }, Title, typeface.text("", 18.0, Tint::Text)));
+        for (figure, name) in FIGURES {
+            table.spawn(Node { column_gap: px(8), align_items: AlignItems::Baseline, ..default() }).with_children(|row| {
+                row.spawn((Node { width: px(124), flex_shrink: 0.0, ..default() }, typeface.text(name, 12.0, Tint::Dim)));
+                row.spawn((figure, typeface.text("", 13.0, Tint::Text)));
+            });
+        }
+    });
+}
+
+/// Keeps it true.
+pub fn update(
+    choice: Res<'_, Choice>,
+    frame: Res<'_, FrameTime>,
+    streams: Query<'_, '_, &Stream>,
+    mut table: Single<'_, '_, &mut Node, With<Details>>,
+    mut title: Single<'_, '_, &mut Text, (With<Title>, Without<Figure>)>,
+    mut figures: Query<'_, '_, (&Figure, &mut Text, &mut Ink), Without<Title>>,
+) {
+    let stream = streams.iter().find(|stream| choice.selected == Some(stream.description.stream));
+    show(&mut table, stream.is_some());
+    let Some(stream) = stream else { return };
+    set(&mut title, choice.name(stream));
+    for (figure, mut text, mut ink) in &mut figures {
+        set(&mut text, &words_of(*figure, stream, *frame));
+        let severity = verdict::of(stream).severity;
+        ink.set_if_neq(Ink(if *figure == Figure::State { severity.tint() } else { Tint::Text }));
+    }
+}
+
+fn words_of(figure: Figure, stream: &Stream, frame: FrameTime) -> String {
+    let health = stream.health.as_ref();
+    let of = |tell: &dyn Fn(&Health) -> String| health.map_or_else(words::nothing, tell);
+    let rate = stream.description.sample_rate;
+    match figure {
+        Figure::State => verdict::of(stream).word.to_owned(),
+        Figure::Machine => stream.description.property(PropertyKey::MACHINE).to_owned(),
+        Figure::Host => stream.description.property(PropertyKey::HOST).to_owned(),
+        Figure::Format => words::format(&stream.description),
+        Figure::Music => {
+            let transport = stream.transport();
+            format!("{}  {}  bar {}", words::tempo(transport), words::meter(transport), words::bar(stream))
+        }
+        Figure::Quality => format!("{}, {}", words::quality(health), words::rate(health)),
+        Figure::Loss => words::loss(health),
+        Figure::Rebuilt => of(&|health| health.repaired.to_string()),
+        Figure::Resent => of(&|health| health.resent.to_string()),
+        Figure::Owed => words::owed(health),
+        Figure::Gaps => of(&|health| match health.gap_frames {
+            0 => "none".into(),
+            frames => format!("{:.3} s", frames as f64 / rate),
+        }),
+        Figure::Jitter => of(&|health| words::milliseconds(health.jitter_ms)),
+        Figure::Disk => of(&|health| format!("{:.1} s", health.durable_lag)),
+        Figure::Network => words::latency(health),
+        Figure::Tap => words::milliseconds(f64::from(stream.lag.tap)),
+        Figure::Pixel => words::milliseconds(stream.to_pixel_ms(frame.0)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stream::tests::{KEY, description};
+
+    #[test]
+    fn a_stream_of_which_little_is_known_has_dashes() {
+        let mut stream = Stream::new(KEY, description("Bass"));
+        for (figure, _) in &FIGURES[5..13] {
+            assert!(words_of(*figure, &stream, FrameTime(16.0)).contains('–'), "{figure:?}");
+        }
+        stream.health = Some(Health { gap_frames: 4_800, jitter_ms: f64::NAN, ..Health::default() });
+        assert_eq!(words_of(Figure::Gaps, &stream, FrameTime(16.0)), "0.100 s");
+        assert_eq!(words_of(Figure::Jitter, &stream, FrameTime(16.0)), "–");
+    }
+}
