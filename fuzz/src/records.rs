@@ -66,7 +66,7 @@ fn written_reads_back(record: &Record<'_>) {
 /// Records of all kinds and audio of all formats, packed into entries and read back.
 pub(crate) fn pack(bytes: &[u8]) {
     let mut bytes = Bytes::new(bytes);
-    let mut packer = Packer::new(SourceNumber(bytes.u64() >> 1));
+    let mut packer = Packer::new(SourceNumber(bytes.u64() >> 2));
     let channels = u16::from(bytes.byte() % 16 + 1);
     let mut played: Vec<f32> = Vec::new();
     let (mut position, mut pushed) = (SamplePosition(0), 0_usize);

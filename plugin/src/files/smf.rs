@@ -117,6 +117,10 @@ impl Song {
         if bytes.len() < 14 || !bytes.starts_with(b"MThd") {
             return Err(format("it does not begin with a MIDI header"));
         }
+        // SMPTE's frames are stored negated, and midly negates them without a look at -128, which has no other side.
+        if bytes[12] == 0x80 {
+            return Err(format("it has 128 frames in a second"));
+        }
         let (header, _) = midly::parse(bytes).map_err(|error| format(&error.to_string()))?;
         if bytes[13] == 0 && (bytes[12] == 0 || bytes[12] >= 0x80) {
             return Err(format("its header states no ticks per quarter note or frame, so nothing in it has a time"));
