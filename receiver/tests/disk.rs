@@ -249,6 +249,6 @@ fn a_slow_disk_makes_durable_lag_and_holds_up_neither_senders_nor_the_network() 
             assert!(stream.owed < 200, "{stream:?}");
         }
     }
-    assert!(most > 0.6, "durable does not lag: {most}");
+    assert!(most > 0.4, "durable does not lag: {most}");
     players.iter_mut().for_each(Player::finish);
 }

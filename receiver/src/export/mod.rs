@@ -157,6 +157,8 @@ pub trait Format: Sync {
     const LAYOUT: Layout;
     /// Whether it holds the features of the sound.
     const FEATURES: bool = true;
+    /// The most sequences in a file of those that are divided, however small they are.
+    const MOST_SEQUENCES: usize = usize::MAX;
 
     /// The name of file `number` of `count` (from 1), for one split where the layout says so.
     fn file_name(&self, split: Option<Split>, number: usize, count: usize) -> String;

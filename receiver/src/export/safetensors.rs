@@ -33,6 +33,8 @@ impl Format for Safetensors {
 
     const NAME: &'static str = "safetensors";
     const LAYOUT: Layout = Layout::PerSplit;
+    /// Their part of the header, about 30 kB each, waits in memory.
+    const MOST_SEQUENCES: usize = 1_000;
 
     fn file_name(&self, split: Option<Split>, number: usize, count: usize) -> String {
         let split = split.map_or("all", Split::name);

@@ -22,7 +22,7 @@ pub(super) struct Job<'a> {
 pub(super) fn divide<'a, F: Format>(format: &F, request: &'a Request<'_>) -> Vec<Job<'a>> {
     let all: Vec<&Planned> = request.plan.sequences.iter().collect();
     let of = |split: Split| -> Vec<&Planned> { all.iter().copied().filter(|planned| planned.split() == split).collect() };
-    let room = (request.file_limit / bytes(&all, request).max(1)).max(1) as usize;
+    let room = ((request.file_limit / bytes(&all, request).max(1)).max(1) as usize).min(F::MOST_SEQUENCES);
     match F::LAYOUT {
         Layout::OneFile => vec![Job { name: format.file_name(None, 1, 1), split: None, sequences: all }],
         Layout::Together if all.len() <= room => vec![Job { name: format.file_name(None, 1, 1), split: None, sequences: all }],
