@@ -136,9 +136,18 @@ impl RingReader {
     }
 }
 
-/// Rings for `samples` samples and `events` events.
+/// Rings for `samples` samples and `events` events. Their memory is used once here, on whatever thread makes them: the system gives memory
+/// only when it is written to first, and may have the writer wait for that.
 pub fn ring(samples: usize, events: usize) -> (RingWriter, RingReader) {
-    let (sample_writer, sample_reader) = RingBuffer::new(samples);
-    let (event_writer, event_reader) = RingBuffer::new(events);
+    let (mut sample_writer, mut sample_reader) = RingBuffer::new(samples);
+    let (mut event_writer, mut event_reader) = RingBuffer::new(events);
+    let mut silence = [0.0; 1_024];
+    for begin in (0..samples).step_by(silence.len()) {
+        let piece = &mut silence[..(samples - begin).min(1_024)];
+        let _ = sample_writer.push_entire_slice(piece);
+        let _ = sample_reader.pop_entire_slice(piece);
+    }
+    while event_writer.push(CaptureEvent::Marker(SamplePosition(0), MarkerKind::Locate)).is_ok() {}
+    while event_reader.pop().is_ok() {}
     (RingWriter { samples: sample_writer, events: event_writer }, RingReader { samples: sample_reader, events: event_reader })
 }
