@@ -11,10 +11,8 @@ use std::time::{Duration, Instant};
 use bevy::asset::RenderAssetUsages;
 use bevy::image::{CompressedImageFormats, ImageSampler, ImageType};
 use bevy::prelude::*;
-use common::picture::{Look, brightness};
 use common::studio::{self, Studio};
 use send_learn_visualizer::app::has_driver;
-use send_learn_visualizer::layout::TILE;
 
 const SIZE: UVec2 = UVec2::new(320, 180);
 const RATE: f64 = 48_000.0;
@@ -54,13 +52,14 @@ fn told(path: &Path) -> BTreeMap<u32, Told> {
         .collect()
 }
 
-/// Whether something stands at the front edge of the terrain.
+/// Whether a terrain stands in the picture: nothing else in it is of the warm colours of what is loud.
 fn is_lit(path: &Path) -> bool {
     let bytes = fs::read(path).unwrap();
     let (kind, usage) = (ImageType::Extension("png"), RenderAssetUsages::MAIN_WORLD);
     let picture = Image::from_buffer(&bytes, kind, CompressedImageFormats::NONE, true, ImageSampler::Default, usage).unwrap();
-    let front = (2..9).map(|step| Look::usual(SIZE).pixel(Vec3::new(step as f32 / 10.0 * TILE.x, 0.0, -0.03)));
-    front.filter(|place| brightness(&picture, *place) > 0.25).count() >= 3
+    let pixels = (0..SIZE.x).flat_map(|x| (0..SIZE.y).map(move |y| (x, y)));
+    let colours = pixels.map(|(x, y)| picture.get_color_at(x, y).unwrap().to_srgba());
+    colours.filter(|colour| colour.red > 0.5 && colour.red > 1.5 * colour.blue).count() >= 200
 }
 
 /// The studio machine's clock when the host handed over the block with sample `at`.
