@@ -18,6 +18,7 @@ use send_learn_protocol::units::{HostNanos, SamplePosition};
 use crate::ring::{BlockEvent, CaptureEvent, MidiMessage, PART, Part, RingReader, RingWriter, Whole, ring};
 use crate::transport::{Observed, TransportWatch};
 pub use counters::Counters;
+use counters::count;
 pub use succession::{Captures, SpentCaptures, Succession};
 use wanted::Said;
 pub use wanted::{Pause, Wanted};
@@ -137,7 +138,7 @@ impl Capture {
         }
         let samples = frames as usize * usize::from(self.config.channels);
         if !self.wait_for_room(samples, MIN_EVENT_ROOM) {
-            self.counters.dropped_blocks.fetch_add(1, Ordering::Relaxed);
+            count(&self.counters.dropped_blocks);
             self.watch.skip(observed, frames);
             return self.skip(frames, GapReason::RingFull);
         }
@@ -167,14 +168,14 @@ impl Capture {
     pub fn midi(&mut self, offset: u32, kind: MidiKind, bytes: [u8; 3], note_id: i32, value: f64) {
         let position = self.at(offset);
         if self.event(CaptureEvent::Midi(MidiMessage { position, kind, bytes, note_id, value })) {
-            self.counters.midi.fetch_add(1, Ordering::Relaxed);
+            count(&self.counters.midi);
         }
     }
 
     /// A system exclusive message, F0 to F7, `offset` frames into the block.
     pub fn sysex(&mut self, offset: u32, message: &[u8]) {
         if self.parts(offset, Whole::SysEx, message) {
-            self.counters.midi.fetch_add(1, Ordering::Relaxed);
+            count(&self.counters.midi);
         }
     }
 
@@ -224,7 +225,7 @@ impl Capture {
         let fits = channels.len() == usize::from(self.config.channels) && channels.iter().all(|c| c.as_ref().len() == frames);
         if !fits {
             // The host broke its word about the layout.
-            self.counters.dropped_blocks.fetch_add(1, Ordering::Relaxed);
+            count(&self.counters.dropped_blocks);
             return self.skip(block.frames, GapReason::Other);
         }
         let event = BlockEvent {
@@ -235,7 +236,7 @@ impl Capture {
             lost_events: block.lost_events,
         };
         self.ring.push_block(channels, event);
-        self.counters.blocks.fetch_add(1, Ordering::Relaxed);
+        count(&self.counters.blocks);
         self.advance(block.frames);
     }
 
@@ -333,7 +334,7 @@ impl Capture {
     }
 
     fn lose_event(&mut self) {
-        self.counters.dropped_events.fetch_add(1, Ordering::Relaxed);
+        count(&self.counters.dropped_events);
         if let Some(block) = &mut self.block {
             block.lost_events += 1;
         }
