@@ -2,12 +2,13 @@
 //! late because of the plugin.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use send_learn_tests::process::Process;
+use send_learn_tests::namespaces::{Machine, Network};
+use send_learn_tests::process::{Process, recordings};
 use send_learn_tests::python::Played;
 use send_learn_tests::rig::{DELIVERY, Rig};
 use serde_json::Value;
@@ -69,6 +70,38 @@ fn without_a_receiver_no_block_is_delayed() -> Result<()> {
     let mut rig = Rig::new()?;
     rig.kill_receiver()?;
     play(&mut rig, 3, |_| {}, |_| Ok(())).map(drop)
+}
+
+#[test]
+fn with_another_key_than_the_receivers_no_block_is_delayed() -> Result<()> {
+    let mut rig = Rig::new()?;
+    let key = rig.file("config").join("send-learn").join("key");
+    send_learn_key::save(&key, &send_learn_key::new()?)?;
+    rig.kill_and_restart()?;
+    send_learn_key::save(&key, &send_learn_key::new()?)?;
+    let _host = play(&mut rig, 3, |_| {}, |_| Ok(()))?;
+    let (closed, open) = recordings(rig.receiver().data());
+    ensure!(closed.is_empty() && open.is_empty(), "the receiver took it: {closed:?} {open:?}");
+    Ok(())
+}
+
+#[test]
+fn while_the_network_is_unplugged_no_block_is_delayed_and_none_is_lost() -> Result<()> {
+    let Some(network) = Network::new()? else { return Ok(()) };
+    let mut rig = Rig::in_network(&network)?;
+    let in_the_studio = |host: &mut Command| {
+        *host = network.on(Machine::Studio, host);
+        host.stdin(Stdio::piped()).stdout(Stdio::piped());
+    };
+    let _host = play(&mut rig, 7, in_the_studio, |_| {
+        pause(2);
+        network.plug(false)?;
+        pause(2);
+        network.plug(true)
+    })?;
+    let recordings = rig.receiver().finished(1, DELIVERY)?;
+    let recording = recordings.last().context("no recording")?;
+    rig.compare(recording, Played { wav: Some(&rig.file("played.wav")), midi: None, log: None })
 }
 
 #[test]
