@@ -20,6 +20,7 @@ use crate::export::Recording;
 use crate::film::{Film, FilmError, FilmPlugin, Reel};
 use crate::settings::{Keeper, Settings};
 use crate::shot::{Outcome, Shot, ShotError, ShotPlugin};
+use crate::source::address::Receivers;
 use crate::source::replay::ReplayError;
 use crate::source::{LiveSource, Mailbox, ReplaySource, Source};
 use crate::theme::Kind;
@@ -70,10 +71,10 @@ pub enum Output {
 /// What is shown.
 #[derive(Clone, Debug)]
 pub enum Origin {
-    /// A running receiver.
+    /// Running receivers.
     Live {
-        /// Where, `HOST:PORT`.
-        address: String,
+        /// Whom.
+        receivers: Receivers,
         /// The file of the key, if there is a folder for it.
         key_file: Option<PathBuf>,
     },
@@ -142,7 +143,7 @@ pub fn run(options: &Options) -> Result<(), ViewError> {
         return Err(ViewError::NoDriver);
     }
     let mailbox = Mailbox::default();
-    let (source, address) = start(&options.origin, &mailbox)?;
+    let (source, replay) = start(&options.origin, &mailbox)?;
     let kept = options.settings.as_deref().map(Settings::load).unwrap_or_else(|| Ok(Settings::default()));
     let kept = kept.unwrap_or_else(|why| {
         eprintln!("send-learn-visualizer: {why}");
@@ -155,7 +156,7 @@ pub fn run(options: &Options) -> Result<(), ViewError> {
     // What is drawn for a file shows the streams' own names, and no panel.
     let keeper = options.settings.clone().filter(|_| in_window).map(|path| Keeper::new(path, kept.clone()));
     let theme = options.theme.unwrap_or(if in_window { kept.theme } else { Kind::default() });
-    let view = ViewPlugin { mailbox, address, deck: deck(&source, &options.origin), recording, theme, keeper };
+    let view = ViewPlugin { mailbox, replay, deck: deck(&source, &options.origin), recording, theme, keeper };
     match &options.output {
         Output::Window => window(view, options.size),
         Output::Picture(picture) => take_picture(view, picture, options),
@@ -216,16 +217,16 @@ fn take_film(view: ViewPlugin, film: Film) -> Result<(), ViewError> {
     Ok(())
 }
 
-/// Starts the source, and says what it is called in the header.
-fn start(origin: &Origin, mailbox: &Mailbox) -> Result<(Source, String), ViewError> {
+/// Starts the source, and says what a recording is called in the header.
+fn start(origin: &Origin, mailbox: &Mailbox) -> Result<(Source, Option<String>), ViewError> {
     match origin {
-        Origin::Live { address, key_file } => {
-            let source = LiveSource::start(address.clone(), key_file.clone(), mailbox.clone())?;
-            Ok((Source::Live(source), address.clone()))
+        Origin::Live { receivers, key_file } => {
+            let source = LiveSource::start(receivers.clone(), key_file.clone(), mailbox.clone())?;
+            Ok((Source::Live(source), None))
         }
         Origin::Replay { path, .. } => {
             let source = ReplaySource::start(path, mailbox.clone())?;
-            Ok((Source::Replay(source), path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()))
+            Ok((Source::Replay(source), Some(path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned())))
         }
     }
 }

@@ -4,13 +4,12 @@ use bevy::camera::RenderTarget;
 use bevy::core_pipeline::tonemapping::Tonemapping;
 use bevy::input::mouse::{AccumulatedMouseMotion, AccumulatedMouseScroll, MouseScrollUnit};
 use bevy::prelude::*;
-use send_learn_protocol::units::StreamId;
 
 use crate::choice::Choice;
 use crate::hud::timeline::Drag;
 use crate::layout::{self, Grid, TILE};
 use crate::picking::OverPanel;
-use crate::stream::Stream;
+use crate::stream::{Identity, Stream};
 
 /// Vertical field of view, in radians.
 pub const FIELD: f32 = 0.62;
@@ -32,9 +31,9 @@ pub enum Frames {
     /// All streams.
     All,
     /// One of them.
-    One(StreamId),
+    One(Identity),
     /// The front of one of them, from close by: where it is now.
-    Ride(StreamId),
+    Ride(Identity),
     /// Nothing: a person has moved it.
     Free,
 }
@@ -232,8 +231,7 @@ pub fn follow(
         Projection::Perspective(perspective) if perspective.aspect_ratio.is_finite() => perspective.aspect_ratio.clamp(0.1, 10.0),
         _ => 16.0 / 9.0,
     };
-    let place =
-        |id: StreamId| streams.iter().find(|(stream, _)| stream.description.stream == id).map(|(_, place)| place.translation);
+    let place = |id: Identity| streams.iter().find(|(stream, _)| stream.identity() == id).map(|(_, place)| place.translation);
     let bounds = match orbit.frames {
         Frames::All => Some(grid.bounds),
         Frames::One(id) => place(id).map(layout::body),

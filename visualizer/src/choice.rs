@@ -8,17 +8,17 @@ use send_learn_protocol::packet::hello::PropertyKey;
 use send_learn_protocol::units::StreamId;
 
 use crate::layout::Slot;
-use crate::stream::Stream;
+use crate::stream::{Identity, Stream};
 
 /// The choices.
 #[derive(Resource, Clone, Debug, Default, PartialEq)]
 pub struct Choice {
     /// The stream whose details are shown.
-    pub selected: Option<StreamId>,
+    pub selected: Option<Identity>,
     /// If there are any, only these are shown.
-    pub solo: BTreeSet<StreamId>,
+    pub solo: BTreeSet<Identity>,
     /// These are not shown.
-    pub hidden: BTreeSet<StreamId>,
+    pub hidden: BTreeSet<Identity>,
     /// Names given in this view; the recording keeps its own.
     pub names: BTreeMap<StreamId, String>,
 }
@@ -26,8 +26,8 @@ pub struct Choice {
 impl Choice {
     /// Whether a stream is to be seen.
     pub fn shows(&self, stream: &Stream) -> bool {
-        let id = &stream.description.stream;
-        if self.solo.is_empty() { !self.hidden.contains(id) } else { self.solo.contains(id) }
+        let id = stream.identity();
+        if self.solo.is_empty() { !self.hidden.contains(&id) } else { self.solo.contains(&id) }
     }
 
     /// What a stream is called in this view.
@@ -94,7 +94,7 @@ pub fn matches(stream: &Stream, choice: &Choice, wanted: &str) -> bool {
 pub fn keys(keys: Res<'_, ButtonInput<KeyCode>>, mut choice: ResMut<'_, Choice>, streams: Query<'_, '_, (&Stream, &Slot)>) {
     if keys.just_pressed(KeyCode::Tab) {
         let shown = in_order(streams.iter().filter(|(stream, _)| choice.shows(stream)));
-        let ids: Vec<StreamId> = shown.iter().map(|stream| stream.description.stream).collect();
+        let ids: Vec<Identity> = shown.iter().map(|stream| stream.identity()).collect();
         let at = choice.selected.and_then(|id| ids.iter().position(|other| *other == id));
         let back = keys.any_pressed([KeyCode::ShiftLeft, KeyCode::ShiftRight]);
         choice.selected = match (at, ids.len()) {
@@ -125,12 +125,12 @@ mod tests {
     use super::*;
     use crate::stream::tests::{KEY, description};
 
-    fn app(count: u64) -> (App, Vec<StreamId>) {
+    fn app(count: u64) -> (App, Vec<Identity>) {
         let mut app = App::new();
         app.init_resource::<Choice>().init_resource::<ButtonInput<KeyCode>>().add_systems(Update, keys);
         let ids = (0..count).map(|slot| {
             let stream = Stream::new(KEY, description(["Bass", "Drums", "Flute"][slot as usize % 3]));
-            let id = stream.description.stream;
+            let id = stream.identity();
             app.world_mut().spawn((stream, Slot(slot)));
             id
         });
@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn solo_shows_only_those_and_hidden_all_but_those() {
         let streams: Vec<Stream> = ["Bass", "Drums"].map(|name| Stream::new(KEY, description(name))).into();
-        let [bass, drums] = [0, 1].map(|index: usize| streams[index].description.stream);
+        let [bass, drums] = [0, 1].map(|index: usize| streams[index].identity());
         let shown = |choice: &Choice| streams.iter().map(|stream| choice.shows(stream)).collect::<Vec<_>>();
         let mut choice = Choice::default();
         assert_eq!(shown(&choice), [true, true]);
@@ -172,11 +172,11 @@ mod tests {
         assert_eq!(shown(&choice), [true, false]);
         choice.solo.insert(drums);
         assert_eq!(shown(&choice), [false, true]);
-        choice.rename(bass, " Low end ");
+        choice.rename(bass.stream, " Low end ");
         assert_eq!(choice.name(&streams[0]), "Low end");
         assert!(matches(&streams[0], &choice, "low") && matches(&streams[0], &choice, "BASS"));
         assert!(!matches(&streams[0], &choice, "low drum"));
-        choice.rename(bass, "");
+        choice.rename(bass.stream, "");
         assert_eq!(choice.name(&streams[0]), "Bass");
     }
 }

@@ -135,7 +135,7 @@ pub fn keys(
 
 /// What to do with a range of a take that is still being recorded.
 fn later(range: (f64, f64), moment: &Moment, choice: &Choice, streams: &Query<'_, '_, &Stream>) -> String {
-    let stream = streams.iter().find(|stream| choice.selected == Some(stream.description.stream)).or(streams.iter().next());
+    let stream = streams.iter().find(|stream| choice.selected == Some(stream.identity())).or(streams.iter().next());
     let Some(stream) = stream else { return "there is no stream".into() };
     let shown = moment.now() - moment.behind();
     let rate = stream.description.sample_rate;

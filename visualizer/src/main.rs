@@ -12,13 +12,13 @@ use send_learn_visualizer::settings;
 use send_learn_visualizer::source::address;
 use send_learn_visualizer::theme::Kind;
 
-/// Shows every stream of a Send Learn receiver live, in 3D.
+/// Shows every stream of all Send Learn receivers live, in 3D.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
-    /// The receiver [default: the one of this machine].
+    /// A receiver; may be given several times [default: all that are found in this network, and the one of this machine].
     #[arg(long, value_name = "HOST:PORT")]
-    connect: Option<String>,
+    connect: Vec<String>,
     /// Show a recording instead: an .h5 file, or the folder of a take, a day, or all.
     #[arg(long, value_name = "RECORDING", conflicts_with_all = ["connect", "key_file"])]
     replay: Option<PathBuf>,
@@ -98,7 +98,7 @@ fn main() -> ExitCode {
     let origin = match arguments.replay {
         Some(path) => Origin::Replay { path, speed: arguments.speed, repeats: arguments.repeats },
         None => Origin::Live {
-            address: address::choose(arguments.connect),
+            receivers: address::choose(arguments.connect),
             key_file: arguments.key_file.or_else(|| send_learn_key::file().ok()),
         },
     };

@@ -3,13 +3,12 @@
 use bevy::math::bounding::{Aabb3d, RayCast3d};
 use bevy::prelude::*;
 use bevy::window::PrimaryWindow;
-use send_learn_protocol::units::StreamId;
 
 use crate::camera::{Frames, Orbit};
 use crate::choice::Choice;
 use crate::hud::timeline::Drag;
 use crate::layout;
-use crate::stream::Stream;
+use crate::stream::{Identity, Stream};
 
 /// A mouse that moved farther than this while the button was down has turned the picture, in pixels.
 const STILL: f32 = 4.0;
@@ -24,7 +23,7 @@ pub struct OverPanel(pub bool);
 #[derive(Debug, Default)]
 pub struct Clicks {
     down: Option<Vec2>,
-    last: Option<(Option<StreamId>, f32)>,
+    last: Option<(Option<Identity>, f32)>,
 }
 
 /// The nearest of the bodies that `ray` meets.
@@ -60,7 +59,7 @@ pub fn pick(
     let (camera, view, mut orbit) = camera.into_inner();
     let Ok(ray) = camera.viewport_to_world(&GlobalTransform::from(*view), cursor) else { return };
     let shown = streams.iter().filter(|(stream, _)| choice.shows(stream));
-    let hit = hit(ray, shown.map(|(stream, place)| (stream.description.stream, layout::body(place.translation))));
+    let hit = hit(ray, shown.map(|(stream, place)| (stream.identity(), layout::body(place.translation))));
     let now = time.elapsed_secs();
     let twice = clicks.last.is_some_and(|(what, at)| what == hit && now - at < DOUBLE);
     clicks.last = Some((hit, now));

@@ -4,6 +4,7 @@ use bevy::prelude::Component;
 use send_learn_protocol::packet::hello::{Description, PropertyKey};
 use send_learn_protocol::record::Transport;
 use send_learn_protocol::tap::Health;
+use send_learn_protocol::units::StreamId;
 
 use crate::clock::HeadClock;
 use crate::health::sparks::{Spark, SparkKind, Sparks};
@@ -16,6 +17,15 @@ use crate::score::Score;
 use crate::source::{Delivery, MidiMessage, StreamKey};
 use crate::spectrum::{ROWS, Row, Spectrum};
 use crate::waveform::Envelope;
+
+/// Which stream, through takes and connections. Two receivers may have streams with the same identity: they are not the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Identity {
+    /// The receiver's number at the source.
+    pub receiver: u32,
+    /// The stream there.
+    pub stream: StreamId,
+}
 
 /// One stream: its samples, notes, transport, meters and health.
 #[derive(Component, Debug)]
@@ -82,6 +92,11 @@ impl Stream {
             lag: Lag { tap: f32::NAN, view: f32::NAN },
             description,
         }
+    }
+
+    /// Which stream it is.
+    pub fn identity(&self) -> Identity {
+        Identity { receiver: self.key.receiver, stream: self.description.stream }
     }
 
     /// Takes in samples, interleaved by frame.
@@ -215,12 +230,12 @@ fn finite(sample: f32) -> f32 {
 #[cfg(test)]
 pub(crate) mod tests {
     use send_learn_protocol::record::TransportFlags;
-    use send_learn_protocol::units::{HostId, HostNanos, MachineId, SamplePosition, StreamId, TakeId};
+    use send_learn_protocol::units::{HostId, HostNanos, MachineId, SamplePosition, TakeId};
 
     use super::*;
     use crate::moment::Moment;
 
-    pub(crate) const KEY: StreamKey = StreamKey { connection: 1, take: 1 };
+    pub(crate) const KEY: StreamKey = StreamKey { receiver: 1, connection: 1, take: 1 };
 
     /// A step of a picture that follows what comes.
     pub(crate) fn step(seconds: f32) -> Step {

@@ -1,12 +1,14 @@
 //! Brings the source's events to the streams' entities.
 
+use std::collections::BTreeMap;
+
 use bevy::prelude::*;
 
 use crate::deck::Deck;
 use crate::layout::Slot;
 use crate::moment::Moment;
 use crate::source::{Event, Link, Mailbox, StreamKey};
-use crate::stream::Stream;
+use crate::stream::{Identity, Stream};
 use crate::terrain::TerrainRows;
 use crate::upload::Uploads;
 use crate::waveform::WaveformRows;
@@ -23,26 +25,27 @@ pub const MAX_STREAMS: usize = 64;
 pub struct Inbox(pub Mailbox);
 
 /// How the source fares.
-#[derive(Resource, Debug, Clone, PartialEq, Eq)]
+#[derive(Resource, Debug, Clone, Default, PartialEq, Eq)]
 pub struct SourceState {
-    /// Where the source is, as the person gave it.
-    pub address: String,
-    /// Whether it is a recording.
-    pub is_replay: bool,
+    /// The recording's name, if it is one.
+    pub replay: Option<String>,
     /// What a person should know about it.
     pub notice: String,
-    /// How the connection is.
-    pub link: Link,
+    /// The receivers that are followed, by number.
+    pub receivers: BTreeMap<u32, ReceiverState>,
     /// Whether there was ever a stream.
     pub had_streams: bool,
 }
 
-impl SourceState {
-    /// Of a source at `address` that was not reached yet.
-    pub fn new(address: &str) -> Self {
-        let (address, notice) = (address.to_owned(), String::new());
-        Self { address, is_replay: false, notice, link: Link::Connecting, had_streams: false }
-    }
+/// How a receiver fares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceiverState {
+    /// What it is called: its name, or its address as the person gave it.
+    pub name: String,
+    /// Whether it is tried only because it might be there.
+    pub is_last_resort: bool,
+    /// How the connection is.
+    pub link: Link,
 }
 
 /// Takes in all events that wait.
@@ -58,24 +61,36 @@ pub fn receive(
     let mut born: Vec<(Stream, Slot)> = Vec::new();
     for event in inbox.0.take() {
         match event {
-            Event::Link(link) => {
-                if let Link::Down { .. } = link {
-                    all(&mut streams, &mut born).for_each(|stream| stream.ended = stream.ended.or(Some(0.0)));
+            Event::Receiver { receiver, name, is_last_resort } => {
+                state.receivers.insert(receiver, ReceiverState { name, is_last_resort, link: Link::Connecting });
+            }
+            Event::Link { receiver, link } => {
+                if let Link::Down { .. } | Link::Gone = link {
+                    let its = all(&mut streams, &mut born).filter(|stream| stream.key.receiver == receiver);
+                    its.for_each(|stream| stream.ended = stream.ended.or(Some(0.0)));
                 }
-                state.link = link;
+                if link == Link::Gone {
+                    state.receivers.remove(&receiver);
+                } else if let Some(known) = state.receivers.get_mut(&receiver) {
+                    known.link = link;
+                }
             }
             Event::Notice(notice) => state.notice = notice,
             Event::StreamUp { key, description } => {
                 state.had_streams = true;
+                let id = Identity { receiver: key.receiver, stream: description.stream };
+                let is_same = |stream: &Stream| stream.identity() == id;
                 // The same take on a new connection goes on where it was.
-                if let Some(stream) = all(&mut streams, &mut born).find(|stream| stream.description.take == description.take) {
+                if let Some(stream) = all(&mut streams, &mut born)
+                    .find(|stream| stream.key.receiver == key.receiver && stream.description.take == description.take)
+                {
                     stream.key = key;
                     stream.description = *description;
                     stream.ended = None;
                     continue;
                 }
                 // A new take of a stream begins anew, in the same place; in the same body, if that fits.
-                let before = streams.iter_mut().find(|(_, stream, ..)| stream.description.stream == description.stream);
+                let before = streams.iter_mut().find(|(_, stream, ..)| is_same(stream));
                 if let Some((_, mut stream, _, mut rows)) = before
                     && (stream.description.channels, stream.description.sample_rate)
                         == (description.channels, description.sample_rate)
@@ -84,9 +99,9 @@ pub fn receive(
                     rows.clear();
                     continue;
                 }
-                let before = streams.iter().find(|(_, stream, ..)| stream.description.stream == description.stream);
+                let before = streams.iter().find(|(_, stream, ..)| is_same(stream));
                 let before = before.map(|(entity, _, slot, _)| (entity, *slot));
-                let twin = born.iter().position(|(stream, _)| stream.description.stream == description.stream);
+                let twin = born.iter().position(|(stream, _)| is_same(stream));
                 let slot = if let Some(twin) = twin {
                     born.swap_remove(twin).1
                 } else if let Some((entity, slot)) = before {
@@ -127,7 +142,7 @@ fn all<'a>(
 
 fn key(event: &Event) -> Option<StreamKey> {
     match event {
-        Event::Link(_) | Event::Notice(_) => None,
+        Event::Receiver { .. } | Event::Link { .. } | Event::Notice(_) => None,
         Event::StreamUp { key, .. }
         | Event::Property { key, .. }
         | Event::Audio { key, .. }
@@ -151,7 +166,7 @@ fn apply(stream: &mut Stream, event: Event) {
         Event::Health { health, .. } => stream.health = Some(health),
         Event::Property { property, text, .. } => stream.description.set_property(property, &text),
         Event::StreamDown { .. } => stream.ended = stream.ended.or(Some(0.0)),
-        Event::Link(_) | Event::Notice(_) | Event::StreamUp { .. } => {}
+        Event::Receiver { .. } | Event::Link { .. } | Event::Notice(_) | Event::StreamUp { .. } => {}
     }
 }
 

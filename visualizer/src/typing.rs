@@ -28,7 +28,7 @@ pub fn begin(
         *typing = Typing::Search(String::new());
         open.0 = true;
     } else if keys.just_pressed(KeyCode::F2)
-        && let Some(stream) = streams.iter().find(|stream| choice.selected == Some(stream.description.stream))
+        && let Some(stream) = streams.iter().find(|stream| choice.selected == Some(stream.identity()))
     {
         *typing = Typing::Rename(stream.description.stream, choice.name(stream).to_owned());
         open.0 = true;
@@ -56,7 +56,7 @@ pub fn letters(
                     Typing::Search(wanted) => {
                         let found = choice::in_order(streams.iter());
                         let found = found.into_iter().find(|stream| choice::matches(stream, &choice, wanted));
-                        if let Some(id) = found.map(|stream| stream.description.stream) {
+                        if let Some(id) = found.map(Stream::identity) {
                             choice.selected = Some(id);
                             orbit.frames = Frames::One(id);
                         }
@@ -119,7 +119,7 @@ mod tests {
         assert_eq!(*app.world().resource::<Typing>(), Typing::No);
         let selected = app.world().resource::<Choice>().selected.unwrap();
         let mut streams = app.world_mut().query::<&Stream>();
-        let found = streams.iter(app.world()).find(|stream| stream.description.stream == selected).unwrap();
+        let found = streams.iter(app.world()).find(|stream| stream.identity() == selected).unwrap();
         assert_eq!(found.name(), "Drums");
         let orbit = *app.world_mut().query::<&Orbit>().single(app.world()).unwrap();
         assert_eq!(orbit.frames, Frames::One(selected));

@@ -40,8 +40,8 @@ pub struct ViewPlugin {
     pub theme: Kind,
     /// Keeps what the person chooses.
     pub keeper: Option<Keeper>,
-    /// Where the source is, for the header.
-    pub address: String,
+    /// The name of the recording, if it is one, for the header.
+    pub replay: Option<String>,
 }
 
 /// What happens in one frame, in this order.
@@ -61,14 +61,14 @@ pub enum ViewSystems {
 
 impl ViewPlugin {
     /// Shows what comes into `mailbox`, in the dark, and keeps nothing.
-    pub fn new(mailbox: Mailbox, address: &str) -> Self {
-        Self { mailbox, address: address.to_owned(), deck: None, recording: None, theme: Kind::Dark, keeper: None }
+    pub fn new(mailbox: Mailbox) -> Self {
+        Self { mailbox, replay: None, deck: None, recording: None, theme: Kind::Dark, keeper: None }
     }
 }
 
 impl Plugin for ViewPlugin {
     fn build(&self, app: &mut App) {
-        let state = SourceState { is_replay: self.deck.is_some(), ..SourceState::new(&self.address) };
+        let state = SourceState { replay: self.replay.clone(), ..SourceState::default() };
         if let Some(deck) = &self.deck {
             app.insert_resource(deck.clone());
         }

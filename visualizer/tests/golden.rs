@@ -86,7 +86,13 @@ fn load(path: &Path) -> Image {
 }
 
 fn key(take: u32) -> StreamKey {
-    StreamKey { connection: 1, take }
+    StreamKey { receiver: 1, connection: 1, take }
+}
+
+/// A receiver to which the connection is so.
+fn connect(mailbox: &Mailbox, link: Link) {
+    mailbox.push(Event::Receiver { receiver: 1, name: "studio:8080".into(), is_last_resort: false });
+    mailbox.push(Event::Link { receiver: 1, link });
 }
 
 /// The same identities each time, so that the picture is the same.
@@ -96,7 +102,7 @@ fn description(name: &str, number: u8) -> Description {
 
 /// An octave a second from 200 Hz on, for `seconds`, after `before` seconds of silence.
 fn chirp(mailbox: &Mailbox, before: f64, seconds: f64) {
-    mailbox.push(Event::Link(Link::Connected));
+    connect(mailbox, Link::Connected);
     mailbox.push(Event::StreamUp { key: key(1), description: Box::new(description("Chirp", 1)) });
     let end = ((before + seconds) * RATE) as u64;
     for start in (0..end).step_by(4_096) {
@@ -124,12 +130,12 @@ fn band(mailbox: &Mailbox, health: impl Fn(u32) -> Health) {
         };
         (0..4).map(play).collect()
     });
-    mailbox.push(Event::Link(Link::Connected));
+    connect(mailbox, Link::Connected);
     for (part, bytes) in (0..).zip(played) {
         let mut frames = FrameReader::default();
         frames.push(bytes);
         while let Some(frame) = frames.next_frame().unwrap() {
-            deliver(frame, 1, false, mailbox);
+            deliver(frame, key(0), false, mailbox);
         }
         mailbox.push(Event::Health { key: key(part), health: health(part) });
     }
@@ -142,8 +148,8 @@ fn well() -> Health {
 #[test]
 fn an_empty_scene_says_what_it_waits_for() {
     let mailbox = Mailbox::default();
-    mailbox.push(Event::Link(Link::Down { reason: "no receiver listens there".into() }));
-    golden("empty", ViewPlugin::new(mailbox, "studio:8080"), |_| ());
+    connect(&mailbox, Link::Down { reason: "no receiver listens there".into() });
+    golden("empty", ViewPlugin::new(mailbox), |_| ());
 }
 
 /// Looks from above.
@@ -174,7 +180,7 @@ fn the_ridge_of_a_chirp_lies_at_its_place_and_time() {
     chirp(&mailbox, 8.0, 3.5);
     mailbox.push(Event::Health { key: key(1), health: well() });
     let look = Look::above(SIZE, Free::default());
-    let picture = golden("chirp", ViewPlugin::new(mailbox, "studio:8080"), |app| from_above(app, look));
+    let picture = golden("chirp", ViewPlugin::new(mailbox), |app| from_above(app, look));
     let Some(picture) = picture else { return };
     assert_ridge(&picture, look, &[0.5, 1.0, 1.5, 2.0, 2.5]);
     for ago in [4.0, 5.0, 6.0] {
@@ -189,19 +195,20 @@ fn the_ridge_of_a_chirp_lies_at_its_place_and_time() {
 fn four_streams_stand_side_by_side() {
     let mailbox = Mailbox::default();
     band(&mailbox, |_| well());
-    golden("four", ViewPlugin::new(mailbox, "studio:8080"), |_| ());
+    golden("four", ViewPlugin::new(mailbox), |_| ());
 }
 
 #[test]
 fn four_streams_by_daylight_with_the_panel() {
     let mailbox = Mailbox::default();
     band(&mailbox, |_| well());
-    let view = ViewPlugin { theme: Kind::Light, ..ViewPlugin::new(mailbox, "studio:8080") };
+    let view = ViewPlugin { theme: Kind::Light, ..ViewPlugin::new(mailbox) };
     golden("light", view, |app| {
         app.insert_resource(Open(true)).add_systems(
             Update,
             |mut choice: ResMut<'_, Choice>, streams: Query<'_, '_, &send_learn_visualizer::stream::Stream>| {
-                choice.selected = streams.iter().find(|stream| stream.name() == "Bass").map(|stream| stream.description.stream);
+                choice.selected =
+                    streams.iter().find(|stream| stream.name() == "Bass").map(send_learn_visualizer::stream::Stream::identity);
             },
         );
     });
@@ -228,7 +235,7 @@ fn a_stream_in_trouble_is_seen_from_across_the_room() {
     }
     [3.3, 6.6, 8.4, 8.9].into_iter().for_each(|at| assert!(mailbox.push(audio(at, Arrival::Resent))));
     mailbox.push(Event::Gap { key: key(1), position: SamplePosition((7.0 * RATE) as u64), frames: 12_000 });
-    golden("trouble", ViewPlugin::new(mailbox, "studio:8080"), |_| ());
+    golden("trouble", ViewPlugin::new(mailbox), |_| ());
 }
 
 #[test]
@@ -239,7 +246,7 @@ fn a_paused_picture_shows_what_was_while_more_comes() {
     let late = mailbox.clone();
     // The time line takes its part of the picture.
     let look = Look::above(SIZE, Free::beside(0.0, timeline::TAKES / SIZE.y as f32));
-    let picture = golden("paused", ViewPlugin::new(mailbox, "studio:8080"), |app| {
+    let picture = golden("paused", ViewPlugin::new(mailbox), |app| {
         from_above(app, look);
         let mut frame = 0;
         app.add_systems(
@@ -264,7 +271,7 @@ fn a_paused_picture_shows_what_was_while_more_comes() {
 #[test]
 fn machines_stand_apart() {
     let mailbox = Mailbox::default();
-    mailbox.push(Event::Link(Link::Connected));
+    connect(&mailbox, Link::Connected);
     for number in 0..7_u8 {
         let machine = if number % 3 == 0 { "studio" } else { "laptop" };
         let mut description =
@@ -283,5 +290,5 @@ fn machines_stand_apart() {
         let samples = samples.collect();
         mailbox.push(Event::Audio { key, position: SamplePosition(0), channels: 2, samples, delivery: common::live() });
     }
-    golden("machines", ViewPlugin::new(mailbox, "studio:8080"), |_| ());
+    golden("machines", ViewPlugin::new(mailbox), |_| ());
 }

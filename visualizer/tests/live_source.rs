@@ -10,6 +10,7 @@ use send_learn_protocol::record::pack::Packer;
 use send_learn_protocol::record::{MidiEvent, MidiKind, Record};
 use send_learn_protocol::tap::{Frame, GREETING, Health};
 use send_learn_protocol::units::{SamplePosition, SourceNumber};
+use send_learn_visualizer::source::address::Receivers;
 use send_learn_visualizer::source::{Event, Link, LiveSource, Mailbox, StreamKey};
 
 /// How long a test waits for what must come.
@@ -26,18 +27,13 @@ impl Rig {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mailbox = Mailbox::default();
         let address = listener.local_addr().unwrap().to_string();
-        let source = LiveSource::start(address, None, mailbox.clone()).unwrap();
+        let source = LiveSource::start(Receivers::Given(vec![address]), None, mailbox.clone()).unwrap();
         Self { listener, mailbox, source }
     }
 
     /// Waits for the source to connect, and greets it.
     fn accept(&self) -> TcpStream {
-        let (mut viewer, _) = self.listener.accept().unwrap();
-        let mut greeting = [0; 8];
-        viewer.read_exact(&mut greeting).unwrap();
-        assert_eq!(greeting, GREETING);
-        viewer.write_all(&common::greeting()).unwrap();
-        viewer
+        accept(&self.listener)
     }
 
     /// Gathers events until one of them satisfies `last`.
@@ -51,6 +47,19 @@ impl Rig {
         }
         events
     }
+}
+
+fn accept(listener: &TcpListener) -> TcpStream {
+    let (mut viewer, _) = listener.accept().unwrap();
+    let mut greeting = [0; 8];
+    viewer.read_exact(&mut greeting).unwrap();
+    assert_eq!(greeting, GREETING);
+    viewer.write_all(&common::greeting()).unwrap();
+    viewer
+}
+
+fn is_down(event: &Event) -> bool {
+    matches!(event, Event::Link { link: Link::Down { .. }, .. })
 }
 
 #[test]
@@ -79,9 +88,10 @@ fn what_the_tap_tells_becomes_events() {
     bytes.chunks(97).for_each(|piece| viewer.write_all(piece).unwrap());
 
     let events = rig.events(|event| matches!(event, Event::StreamDown { .. }));
-    let key = StreamKey { connection: 1, take: 7 };
-    assert_eq!(events[..2], [Event::Link(Link::Connecting), Event::Link(Link::Connected)]);
-    assert_eq!(events[2], Event::StreamUp { key, description: Box::new(description) });
+    let key = StreamKey { receiver: 1, connection: 1, take: 7 };
+    assert!(matches!(events[0], Event::Receiver { receiver: 1, is_last_resort: false, .. }));
+    assert_eq!(events[1..3], [Link::Connecting, Link::Connected].map(|link| Event::Link { receiver: 1, link }));
+    assert_eq!(events[3], Event::StreamUp { key, description: Box::new(description) });
     let mut received = Vec::new();
     for event in &events {
         if let Event::Audio { position, channels, samples, .. } = event {
@@ -98,8 +108,8 @@ fn what_the_tap_tells_becomes_events() {
 fn a_receiver_that_goes_and_comes_back_is_followed_again() {
     let rig = Rig::new();
     drop(rig.accept());
-    let events = rig.events(|event| matches!(event, Event::Link(Link::Down { .. })));
-    assert!(matches!(events.last(), Some(Event::Link(Link::Down { .. }))), "{events:?}");
+    let events = rig.events(is_down);
+    assert!(events.last().is_some_and(is_down), "{events:?}");
     let mut viewer = rig.accept();
     let mut bytes = Vec::new();
     Frame::StreamUp { key: 1, description: common::description("Bass") }.write(&mut bytes);
@@ -113,10 +123,10 @@ fn a_program_that_is_no_receiver_is_named() {
     let rig = Rig::new();
     let (mut viewer, _) = rig.listener.accept().unwrap();
     viewer.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
-    let events = rig.events(|event| matches!(event, Event::Link(Link::Down { .. })));
-    let Some(Event::Link(Link::Down { reason })) = events.last() else { panic!("{events:?}") };
+    let events = rig.events(is_down);
+    let Some(Event::Link { link: Link::Down { reason }, .. }) = events.last() else { panic!("{events:?}") };
     assert_eq!(reason, "the other side is not a Send Learn receiver of this version");
-    assert!(!events.contains(&Event::Link(Link::Connected)));
+    assert!(!events.contains(&Event::Link { receiver: 1, link: Link::Connected }));
 }
 
 #[test]
@@ -131,4 +141,35 @@ fn the_thread_ends_when_the_source_is_dropped() {
     assert!(mailbox.is_closed());
     // The end of the connection is seen here when the thread has let go of it.
     assert_eq!(viewer.read(&mut greeting).unwrap(), 0);
+}
+
+#[test]
+fn several_receivers_are_followed_at_once_and_one_that_goes_does_not_touch_the_others() {
+    let listeners = [0, 1].map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
+    let mailbox = Mailbox::default();
+    let addresses = listeners.each_ref().map(|listener| listener.local_addr().unwrap().to_string());
+    let source = LiveSource::start(Receivers::Given(addresses.to_vec()), None, mailbox.clone()).unwrap();
+    let [first, listener] = listeners;
+    let mut viewers = [accept(&first), accept(&listener)];
+    let rig = Rig { listener, mailbox, source };
+    // Both have the same take, under the same number.
+    let description = common::description("Bass");
+    for viewer in &mut viewers {
+        let mut bytes = Vec::new();
+        Frame::StreamUp { key: 1, description: description.clone() }.write(&mut bytes);
+        viewer.write_all(&bytes).unwrap();
+    }
+    let mut up = Vec::new();
+    while up.len() < 2 {
+        let events = rig.events(|event| matches!(event, Event::StreamUp { .. }));
+        up.extend(events.into_iter().filter_map(|event| if let Event::StreamUp { key, .. } = event { Some(key) } else { None }));
+    }
+    up.sort_by_key(|key| key.receiver);
+    assert_eq!(up, [1, 2].map(|receiver| StreamKey { receiver, connection: 1, take: 1 }));
+    let [_first, second] = viewers;
+    drop(second);
+    let events = rig.events(|event| *event == Event::Link { receiver: 2, link: Link::Connecting });
+    let links = events.iter().filter_map(|event| if let Event::Link { receiver, .. } = event { Some(*receiver) } else { None });
+    assert_eq!(links.collect::<Vec<_>>(), [2, 2], "down, and tried again by itself");
+    rig.accept();
 }

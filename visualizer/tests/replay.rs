@@ -71,7 +71,7 @@ fn a_recording_is_replayed_bit_for_bit_up_to_the_moment_that_is_asked_for() {
     let expected: Vec<f32> = noise.iter().map(|sample| f32::from(*sample) / 32_768.0).collect();
 
     let events = replayed(&source, &mailbox, 1, 1.0);
-    assert_eq!(events[0], Event::Link(Link::Connected));
+    assert_eq!(events[0], Event::Link { receiver: 0, link: Link::Connected });
     assert!(matches!(&events[1], Event::StreamUp { description, .. } if description.channels == 2));
     assert_eq!(samples(&events), (0, expected[..96_000].to_vec()));
     let notes = events.iter().filter_map(|event| if let Event::Midi { message, .. } = event { Some(message) } else { None });

@@ -27,7 +27,7 @@ fn app() -> (App, Mailbox) {
         .init_asset::<Image>()
         .init_resource::<Uploads>()
         .insert_resource(Inbox(mailbox.clone()))
-        .insert_resource(SourceState::new("here"))
+        .init_resource::<SourceState>()
         .insert_resource(TimeUpdateStrategy::ManualDuration(FRAME))
         .init_resource::<Moment>()
         .init_resource::<Choice>()
@@ -37,7 +37,7 @@ fn app() -> (App, Mailbox) {
 }
 
 fn key(take: u32) -> StreamKey {
-    StreamKey { connection: 1, take }
+    StreamKey { receiver: 1, connection: 1, take }
 }
 
 fn up(take: u32, description: &Description) -> Event {
@@ -82,11 +82,11 @@ fn a_take_that_comes_back_on_a_new_connection_goes_on() {
     mailbox.push(up(1, &description));
     mailbox.push(audio(key(1), 0, 4_096));
     app.update();
-    mailbox.push(Event::Link(Link::Down { reason: "gone".into() }));
+    mailbox.push(Event::Link { receiver: 1, link: Link::Down { reason: "gone".into() } });
     app.update();
     assert!(only(&mut app).ended.is_some());
-    let again = StreamKey { connection: 2, take: 5 };
-    mailbox.push(Event::Link(Link::Connected));
+    let again = StreamKey { receiver: 1, connection: 2, take: 5 };
+    mailbox.push(Event::Link { receiver: 1, link: Link::Connected });
     mailbox.push(Event::StreamUp { key: again, description: Box::new(description) });
     mailbox.push(audio(again, 4_096, 512));
     app.update();
@@ -111,6 +111,36 @@ fn a_new_take_of_a_stream_begins_anew_in_the_same_place() {
     assert_eq!(found.len(), 1);
     let (stream, slot) = found[0];
     assert_eq!((stream.description.take, stream.samples.end(), *slot), (second.take, 0, Slot(1)));
+}
+
+#[test]
+fn streams_of_two_receivers_do_not_mix_though_they_are_called_the_same() {
+    let (mut app, mailbox) = app();
+    let description = common::description("Bass");
+    let keys = [1, 2].map(|receiver| StreamKey { receiver, ..key(7) });
+    for key in keys {
+        mailbox.push(Event::StreamUp { key, description: Box::new(description.clone()) });
+    }
+    mailbox.push(audio(keys[0], 0, 512));
+    mailbox.push(audio(keys[1], 0, 4_096));
+    app.update();
+    mailbox.push(Event::Link { receiver: 2, link: Link::Down { reason: "gone".into() } });
+    app.update();
+    let mut query = app.world_mut().query::<&Stream>();
+    let mut told: Vec<_> =
+        query.iter(app.world()).map(|stream| (stream.key, stream.samples.end(), stream.ended.is_some())).collect();
+    told.sort_by_key(|(key, ..)| key.receiver);
+    assert_eq!(told, [(keys[0], 512, false), (keys[1], 4_096, true)]);
+    // One is hidden, the other is not.
+    let id = query.iter(app.world()).find(|stream| stream.key == keys[0]).unwrap().identity();
+    app.world_mut().resource_mut::<Choice>().hidden.insert(id);
+    let shown = |app: &App, stream: &Stream| app.world().resource::<Choice>().shows(stream);
+    assert_eq!(query.iter(app.world()).filter(|stream| shown(&app, stream)).count(), 1);
+    // The other comes back where it was.
+    let again = StreamKey { connection: 2, ..keys[1] };
+    mailbox.push(Event::StreamUp { key: again, description: Box::new(description) });
+    app.update();
+    assert_eq!(query.iter(app.world()).filter(|stream| stream.ended.is_none()).count(), 2);
 }
 
 #[test]

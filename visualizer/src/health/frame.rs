@@ -77,7 +77,7 @@ impl Material for FrameMaterial {
 pub fn pattern(stream: &Stream, choice: &Choice) -> (Pattern, Tint) {
     match verdict::of(stream).severity {
         Severity::Bad => (Pattern::Stripes, Tint::Bad),
-        _ if choice.selected == Some(stream.description.stream) => (Pattern::Line, Tint::Accent),
+        _ if choice.selected == Some(stream.identity()) => (Pattern::Line, Tint::Accent),
         Severity::Look => (Pattern::Dashes, Tint::Warn),
         Severity::Well | Severity::Over => (Pattern::None, Tint::None),
     }
@@ -146,7 +146,7 @@ mod tests {
         let mut choice = Choice::default();
         let of = |stream: &Stream, choice: &Choice| pattern(stream, choice).0;
         assert_eq!(of(&stream, &choice), Pattern::None);
-        choice.selected = Some(stream.description.stream);
+        choice.selected = Some(stream.identity());
         assert_eq!(of(&stream, &choice), Pattern::Line);
         stream.health = Some(Health { residual_loss: 0.2, level: 1.0, ..Health::default() });
         assert_eq!(of(&stream, &choice), Pattern::Stripes, "a loss is seen even on what is selected");

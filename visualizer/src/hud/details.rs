@@ -102,7 +102,7 @@ pub fn update(
     mut title: Single<'_, '_, &mut Text, (With<Title>, Without<Figure>)>,
     mut figures: Query<'_, '_, (&Figure, &mut Text, &mut Ink), Without<Title>>,
 ) {
-    let stream = streams.iter().find(|stream| choice.selected == Some(stream.description.stream));
+    let stream = streams.iter().find(|stream| choice.selected == Some(stream.identity()));
     show(&mut table, stream.is_some());
     let Some(stream) = stream else { return };
     set(&mut title, choice.name(stream));

@@ -54,7 +54,7 @@ pub fn update(
     line: Single<'_, '_, (&mut Text, &mut Ink), With<StateLine>>,
     mut invitation: Single<'_, '_, &mut Text, (With<Invitation>, Without<StateLine>)>,
 ) {
-    let running = streams.iter().filter(|stream| stream.ended.is_none()).count();
+    let running = |receiver| streams.iter().filter(|stream| stream.key.receiver == receiver && stream.ended.is_none()).count();
     let (mut words, tint) = words::connection(&state, running);
     let shown = streams.iter().len();
     set(&mut invitation, if shown == 0 { &words } else { "" });

@@ -5,7 +5,6 @@ use bevy::input::mouse::{AccumulatedMouseScroll, MouseScrollUnit};
 use bevy::prelude::*;
 use bevy::window::PrimaryWindow;
 use send_learn_protocol::packet::hello::PropertyKey;
-use send_learn_protocol::units::StreamId;
 
 use super::timeline::{self, Timeline};
 use super::{Typeface, details, set, show};
@@ -14,7 +13,7 @@ use crate::choice::{self, Choice, Typing};
 use crate::health::verdict::{self, Severity};
 use crate::layout::Slot;
 use crate::picking::OverPanel;
-use crate::stream::Stream;
+use crate::stream::{Identity, Stream};
 use crate::theme::{Fill, Ink, Stroke, Tint};
 
 /// Its width, in pixels.
@@ -43,7 +42,7 @@ pub struct SearchLine;
 
 /// A stream's row.
 #[derive(Component, Debug, Clone, Copy)]
-pub struct Row(StreamId);
+pub struct Row(Identity);
 
 /// A text of a row.
 #[derive(Component, Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +95,7 @@ pub fn keys(keys: Res<'_, ButtonInput<KeyCode>>, mut open: ResMut<'_, Open>) {
 }
 
 /// What the list is made of: made anew only when it changes.
-type Listed = Vec<(String, StreamId)>;
+type Listed = Vec<(String, Identity)>;
 
 /// Keeps the list of streams true.
 pub fn list(
@@ -113,7 +112,7 @@ pub fn list(
     }
     let wanted = if let Typing::Search(wanted) = &*typing { wanted.as_str() } else { "" };
     let found = choice::in_order(streams.iter()).into_iter().filter(|stream| choice::matches(stream, &choice, wanted));
-    let now: Listed = found.map(|stream| (machine(stream).to_owned(), stream.description.stream)).collect();
+    let now: Listed = found.map(|stream| (machine(stream).to_owned(), stream.identity())).collect();
     if listed.as_ref() == Some(&now) {
         return;
     }
@@ -127,7 +126,7 @@ pub fn list(
     *listed = Some(now);
 }
 
-fn row(tree: &mut RelatedSpawnerCommands<'_, ChildOf>, id: StreamId, typeface: &Typeface) {
+fn row(tree: &mut RelatedSpawnerCommands<'_, ChildOf>, id: Identity, typeface: &Typeface) {
     let row = Node {
         padding: UiRect::axes(px(6), px(3)),
         column_gap: px(8),
@@ -174,7 +173,7 @@ pub fn tell(
         fill.set_if_neq(Fill(if choice.selected == Some(row.0) { Tint::Chosen } else { Tint::None }));
     }
     for (row, cell, mut text, mut ink) in &mut cells {
-        let Some(stream) = streams.iter().find(|stream| stream.description.stream == row.0) else { continue };
+        let Some(stream) = streams.iter().find(|stream| stream.identity() == row.0) else { continue };
         let (severity, shown) = (verdict::of(stream).severity, choice.shows(stream));
         let (words, tint) = match cell {
             Cell::Mark => (sign(severity).to_owned(), severity.tint()),

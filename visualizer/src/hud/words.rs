@@ -6,22 +6,65 @@ use send_learn_protocol::tap::Health;
 
 use crate::source::Link;
 use crate::stream::Stream;
-use crate::streams::SourceState;
+use crate::streams::{ReceiverState, SourceState};
 use crate::theme::Tint;
 
-/// The connection's state, for the header.
-pub fn connection(state: &SourceState, streams: usize) -> (String, Tint) {
-    let address = &state.address;
-    match &state.link {
-        _ if state.is_replay && streams == 0 && !state.had_streams => (format!("reading {address}"), Tint::Dim),
-        _ if state.is_replay => (format!("recording {address}"), Tint::Dim),
-        Link::Connecting => (format!("waiting for a receiver at {address}"), Tint::Warn),
-        Link::Down { reason } => (format!("waiting for a receiver at {address}: {reason}"), Tint::Warn),
-        Link::Connected if streams == 0 && !state.had_streams => {
-            (format!("connected to {address}, no stream yet: put the plugin on a track"), Tint::Dim)
+/// The most receivers that the header names.
+const MAX_NAMED: usize = 4;
+
+/// The connections' state, for the header. `streams` tells how many streams of a receiver run.
+pub fn connection(state: &SourceState, streams: impl Fn(u32) -> usize) -> (String, Tint) {
+    if let Some(name) = &state.replay {
+        let verb = if state.had_streams { "recording" } else { "reading" };
+        return (format!("{verb} {name}"), Tint::Dim);
+    }
+    let is_told = |receiver: &ReceiverState| !receiver.is_last_resort || receiver.link == Link::Connected;
+    let mut told: Vec<_> = state.receivers.iter().filter(|(_, receiver)| is_told(receiver)).collect();
+    if told.is_empty() {
+        told.extend(state.receivers.iter().next());
+    }
+    let tint = |warns: bool| if warns { Tint::Warn } else { Tint::Dim };
+    match told[..] {
+        [] => ("looking for receivers in this network".to_owned(), Tint::Warn),
+        [(number, receiver)] => (alone(receiver, streams(*number), state.had_streams), tint(receiver.link != Link::Connected)),
+        _ => {
+            // Those that are missing come first: they must be seen.
+            told.sort_by_key(|(_, receiver)| receiver.link == Link::Connected);
+            let named = told.iter().take(MAX_NAMED).map(|(number, receiver)| among_others(receiver, streams(**number)));
+            let more = told.len().saturating_sub(MAX_NAMED);
+            let more = (more > 0).then(|| format!("and {more} more receivers"));
+            let words = named.chain(more).collect::<Vec<_>>().join("  ·  ");
+            (words, tint(told[0].1.link != Link::Connected))
         }
-        Link::Connected if streams == 1 => (format!("connected to {address}, 1 stream"), Tint::Dim),
-        Link::Connected => (format!("connected to {address}, {streams} streams"), Tint::Dim),
+    }
+}
+
+fn alone(receiver: &ReceiverState, streams: usize, had_streams: bool) -> String {
+    let name = &receiver.name;
+    match &receiver.link {
+        Link::Connecting | Link::Gone => format!("waiting for a receiver at {name}"),
+        Link::Down { reason } => format!("waiting for a receiver at {name}: {reason}"),
+        Link::Connected if streams == 0 && !had_streams => {
+            format!("connected to {name}, no stream yet: put the plugin on a track")
+        }
+        Link::Connected => format!("connected to {name}, {}", count(streams)),
+    }
+}
+
+fn among_others(receiver: &ReceiverState, streams: usize) -> String {
+    let name = &receiver.name;
+    match &receiver.link {
+        Link::Connecting | Link::Gone => format!("{name}: waiting"),
+        Link::Down { reason } => format!("{name}: waiting, {reason}"),
+        Link::Connected => format!("{name}: {}", count(streams)),
+    }
+}
+
+fn count(streams: usize) -> String {
+    match streams {
+        0 => "no stream".to_owned(),
+        1 => "1 stream".to_owned(),
+        streams => format!("{streams} streams"),
     }
 }
 
@@ -110,11 +153,32 @@ mod tests {
 
     #[test]
     fn the_header_says_what_is_missing() {
-        let mut state = SourceState::new("studio:8080");
-        assert_eq!(connection(&state, 0).0, "waiting for a receiver at studio:8080");
-        state.link = Link::Connected;
-        assert_eq!(connection(&state, 0).0, "connected to studio:8080, no stream yet: put the plugin on a track");
-        assert_eq!(connection(&state, 1).0, "connected to studio:8080, 1 stream");
+        let mut state = SourceState::default();
+        assert_eq!(connection(&state, |_| 0).0, "looking for receivers in this network");
+        state.receivers.insert(1, receiver("studio:8080", Link::Connecting));
+        assert_eq!(connection(&state, |_| 0).0, "waiting for a receiver at studio:8080");
+        state.receivers.insert(1, receiver("studio:8080", Link::Connected));
+        assert_eq!(connection(&state, |_| 0).0, "connected to studio:8080, no stream yet: put the plugin on a track");
+        assert_eq!(connection(&state, |_| 1).0, "connected to studio:8080, 1 stream");
+    }
+
+    fn receiver(name: &str, link: Link) -> ReceiverState {
+        ReceiverState { name: name.into(), is_last_resort: false, link }
+    }
+
+    #[test]
+    fn of_several_receivers_each_is_told_and_those_that_are_missing_first() {
+        let mut state = SourceState::default();
+        let down = Link::Down { reason: "no answer".into() };
+        state.receivers.insert(0, ReceiverState { is_last_resort: true, ..receiver("127.0.0.1:8080", down.clone()) });
+        assert_eq!(connection(&state, |_| 0).0, "waiting for a receiver at 127.0.0.1:8080: no answer");
+        state.receivers.insert(1, receiver("attic", Link::Connected));
+        assert_eq!(connection(&state, |_| 2), ("connected to attic, 2 streams".to_owned(), Tint::Dim), "that one was a guess");
+        state.receivers.insert(2, receiver("studio", down));
+        let told = connection(&state, |number| number as usize);
+        assert_eq!(told, ("studio: waiting, no answer  ·  attic: 1 stream".to_owned(), Tint::Warn));
+        (3..9).for_each(|number| drop(state.receivers.insert(number, receiver("room", Link::Connected))));
+        assert!(connection(&state, |_| 0).0.ends_with("room: no stream  ·  and 4 more receivers"));
     }
 
     #[test]

@@ -1,9 +1,10 @@
-//! The live source: follows a receiver's tap (spec/tap.md) over TCP, and connects again by itself.
+//! The live source: follows receivers' taps (spec/tap.md) over TCP, and connects again by itself.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
-use std::thread;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use send_learn_key::KeyFileError;
@@ -13,7 +14,8 @@ use send_learn_protocol::tap::{Arrival, Frame, FrameReader, TapError};
 use send_learn_protocol::units::HostNanos;
 use socket2::{SockRef, TcpKeepalive};
 
-use super::{Delivery, Event, Link, Mailbox, MidiMessage, StreamKey};
+use super::address::Receivers;
+use super::{Delivery, Event, Link, Mailbox, MidiMessage, StreamKey, search};
 
 /// How long one address is tried.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -54,22 +56,34 @@ fn connect_words(error: &io::Error) -> String {
     }
 }
 
-/// Follows a receiver on a thread of its own until it is dropped.
+/// Follows receivers on threads of their own until it is dropped.
 #[derive(Debug)]
 pub struct LiveSource {
     mailbox: Mailbox,
 }
 
 impl LiveSource {
-    /// Starts to follow the receiver at `address` (`HOST:PORT`); its events go to `mailbox`. The key is read from `key_file` anew for
-    /// each connection; without one, or where there is no such file, the viewer has none.
+    /// Starts to follow `receivers`; their events go to `mailbox`. The key is read from `key_file` anew for each connection; without
+    /// one, or where there is no such file, the viewer has none.
     ///
     /// # Errors
     /// The system's error when no thread can be started.
-    pub fn start(address: String, key_file: Option<PathBuf>, mailbox: Mailbox) -> io::Result<Self> {
-        let writer = mailbox.clone();
-        thread::Builder::new().name("tap".into()).spawn(move || follow(&address, key_file.as_deref(), &writer))?;
-        Ok(Self { mailbox })
+    pub fn start(receivers: Receivers, key_file: Option<PathBuf>, mailbox: Mailbox) -> io::Result<Self> {
+        let source = Self { mailbox };
+        let mailbox = &source.mailbox;
+        match receivers {
+            Receivers::Given(addresses) => {
+                for (number, address) in (1..).zip(addresses) {
+                    mailbox.push(Event::Receiver { receiver: number, name: address.clone(), is_last_resort: false });
+                    spawn(Target::new(number, vec![address]), key_file.clone(), mailbox.clone())?;
+                }
+            }
+            Receivers::Found => {
+                let mailbox = mailbox.clone();
+                thread::Builder::new().name("find".into()).spawn(move || search::run(key_file, &mailbox))?;
+            }
+        }
+        Ok(source)
     }
 }
 
@@ -79,23 +93,77 @@ impl Drop for LiveSource {
     }
 }
 
-fn follow(address: &str, key_file: Option<&Path>, mailbox: &Mailbox) {
+/// How long a receiver is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hold {
+    /// For ever.
+    Yes,
+    /// Until its connection ends.
+    WhileConnected,
+    /// No longer.
+    No,
+}
+
+/// A receiver that is followed. Whoever follows and whoever decides share it.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    number: u32,
+    shared: Arc<Mutex<(Vec<String>, Hold)>>,
+}
+
+impl Target {
+    /// The receiver with this number, at the best of these addresses (`HOST:PORT`).
+    pub(super) fn new(number: u32, addresses: Vec<String>) -> Self {
+        Self { number, shared: Arc::new(Mutex::new((addresses, Hold::Yes))) }
+    }
+
+    /// Tells how long it is followed.
+    pub(super) fn hold(&self, hold: Hold) {
+        self.lock().1 = hold;
+    }
+
+    /// Tells where it is from the next attempt on.
+    pub(super) fn move_to(&self, addresses: Vec<String>) {
+        self.lock().0 = addresses;
+    }
+
+    fn held(&self) -> Hold {
+        self.lock().1
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (Vec<String>, Hold)> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Follows a receiver on a thread of its own.
+pub(super) fn spawn(target: Target, key_file: Option<PathBuf>, mailbox: Mailbox) -> io::Result<JoinHandle<()>> {
+    thread::Builder::new().name("tap".into()).spawn(move || {
+        follow(&target, key_file.as_deref(), &mailbox);
+        mailbox.push(Event::Link { receiver: target.number, link: Link::Gone });
+    })
+}
+
+fn follow(target: &Target, key_file: Option<&Path>, mailbox: &Mailbox) {
     let (first, longest) = BACKOFF;
     let mut backoff = first;
+    let tell = |link| mailbox.push(Event::Link { receiver: target.number, link });
     for connection in 1.. {
-        if !mailbox.push(Event::Link(Link::Connecting)) {
+        if !tell(Link::Connecting) {
             return;
         }
         let mut greeted = false;
-        let end = connect(address).and_then(|stream| read(stream, frames(key_file)?, connection, mailbox, &mut greeted));
+        let source = StreamKey { receiver: target.number, connection, take: 0 };
+        let addresses = target.lock().0.clone();
+        let end = connect(&addresses).and_then(|stream| read(stream, frames(key_file)?, source, (target, mailbox), &mut greeted));
         let Err(error) = end else { return };
-        if !mailbox.push(Event::Link(Link::Down { reason: error.to_string() })) {
+        if !tell(Link::Down { reason: error.to_string() }) {
             return;
         }
         backoff = if greeted { first } else { (backoff * 2).min(longest) };
         let until = Instant::now() + backoff;
         while Instant::now() < until {
-            if mailbox.is_closed() {
+            if mailbox.is_closed() || target.held() != Hold::Yes {
                 return;
             }
             thread::sleep(READ_TIMEOUT.min(until.saturating_duration_since(Instant::now())));
@@ -112,16 +180,23 @@ fn frames(key_file: Option<&Path>) -> Result<FrameReader, LiveError> {
     })
 }
 
-/// Connects. All addresses of a name are tried.
-fn connect(address: &str) -> Result<TcpStream, LiveError> {
-    let mut last = io::Error::from(ErrorKind::AddrNotAvailable);
-    for address in address.to_socket_addrs().map_err(LiveError::Resolve)? {
-        match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT) {
-            Ok(stream) => return prepare(stream).map_err(LiveError::Broken),
-            Err(error) => last = error,
+/// Connects to the first of the addresses that answers. All addresses of a name are tried.
+fn connect(addresses: &[String]) -> Result<TcpStream, LiveError> {
+    let mut last = LiveError::Connect(ErrorKind::AddrNotAvailable.into());
+    for address in addresses {
+        match address.to_socket_addrs() {
+            Ok(resolved) => {
+                for address in resolved {
+                    match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT) {
+                        Ok(stream) => return prepare(stream).map_err(LiveError::Broken),
+                        Err(error) => last = LiveError::Connect(error),
+                    }
+                }
+            }
+            Err(error) => last = LiveError::Resolve(error),
         }
     }
-    Err(LiveError::Connect(last))
+    Err(last)
 }
 
 fn prepare(stream: TcpStream) -> io::Result<TcpStream> {
@@ -136,14 +211,14 @@ fn prepare(stream: TcpStream) -> io::Result<TcpStream> {
 fn read(
     mut stream: TcpStream,
     mut frames: FrameReader,
-    connection: u32,
-    mailbox: &Mailbox,
+    source: StreamKey,
+    (target, mailbox): (&Target, &Mailbox),
     greeted: &mut bool,
 ) -> Result<(), LiveError> {
     let mut buffer = vec![0; 64 << 10];
     // One machine has one monotonic clock.
-    let same_clock = cfg!(target_os = "linux") && stream.peer_addr().is_ok_and(|peer| peer.ip().is_loopback());
-    while !mailbox.is_closed() {
+    let same_clock = cfg!(target_os = "linux") && is_on_this_machine(&stream);
+    while !mailbox.is_closed() && target.held() != Hold::No {
         stream.write_all(&frames.to_send()).map_err(LiveError::Broken)?;
         let len = match stream.read(&mut buffer) {
             Ok(0) => return Err(LiveError::Closed),
@@ -156,10 +231,10 @@ fn read(
             let frame = frames.next_frame()?;
             if frames.is_connected() && !*greeted {
                 *greeted = true;
-                mailbox.push(Event::Link(Link::Connected));
+                mailbox.push(Event::Link { receiver: source.receiver, link: Link::Connected });
             }
             let Some(frame) = frame else { break };
-            if !deliver(frame, connection, same_clock, mailbox) {
+            if !deliver(frame, source, same_clock, mailbox) {
                 return Ok(());
             }
         }
@@ -167,9 +242,15 @@ fn read(
     Ok(())
 }
 
-/// Puts what a frame holds into the mailbox. `false`: nobody reads it.
-pub fn deliver(frame: Frame, connection: u32, same_clock: bool, mailbox: &Mailbox) -> bool {
-    let key = |take| StreamKey { connection, take };
+/// Whether both ends have the same address.
+fn is_on_this_machine(stream: &TcpStream) -> bool {
+    let ends = stream.peer_addr().and_then(|peer| Ok((peer.ip(), stream.local_addr()?.ip())));
+    ends.is_ok_and(|(peer, own)| peer.is_loopback() || peer == own)
+}
+
+/// Puts what a frame of a connection holds into the mailbox. `false`: nobody reads it.
+pub fn deliver(frame: Frame, source: StreamKey, same_clock: bool, mailbox: &Mailbox) -> bool {
+    let key = |take| StreamKey { take, ..source };
     match frame {
         Frame::StreamUp { key: take, description } => {
             mailbox.push(Event::StreamUp { key: key(take), description: Box::new(description) })

@@ -99,7 +99,7 @@ mod tests {
     use super::super::{Delivery, Link, StreamKey};
     use super::*;
 
-    const KEY: StreamKey = StreamKey { connection: 1, take: 1 };
+    const KEY: StreamKey = StreamKey { receiver: 1, connection: 1, take: 1 };
     thread_local!(static START: Instant = Instant::now());
 
     fn audio(position: u64) -> Event {
@@ -110,11 +110,11 @@ mod tests {
     #[test]
     fn the_latest_audio_stays_and_the_rest_is_counted() {
         let mailbox = Mailbox::with_limit(10_000);
-        mailbox.push(Event::Link(Link::Connected));
+        mailbox.push(Event::Link { receiver: 1, link: Link::Connected });
         (0..10).for_each(|position| assert!(mailbox.push(audio(position))));
         let events = mailbox.take();
         assert!(events.len() >= 2);
-        assert_eq!(events[0], Event::Link(Link::Connected));
+        assert_eq!(events[0], Event::Link { receiver: 1, link: Link::Connected });
         assert_eq!(events.back(), Some(&audio(9)));
         assert_eq!(mailbox.dropped(), 11 - events.len() as u64);
         assert!(mailbox.take().is_empty());

@@ -4,6 +4,7 @@ pub mod address;
 pub mod live;
 pub mod mailbox;
 pub mod replay;
+mod search;
 
 pub use live::LiveSource;
 pub use mailbox::Mailbox;
@@ -16,10 +17,12 @@ use send_learn_protocol::record::Transport;
 use send_learn_protocol::tap::{Arrival, Health};
 use send_learn_protocol::units::SamplePosition;
 
-/// A stream, for as long as its source is connected.
+/// A stream, for as long as its receiver is connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct StreamKey {
-    /// Which connection of the source, counted from 1.
+    /// Which receiver; 0 in a recording.
+    pub receiver: u32,
+    /// Which connection to it, counted from 1.
     pub connection: u32,
     /// Which take on that connection.
     pub take: u32,
@@ -28,13 +31,13 @@ pub struct StreamKey {
 /// Where events come from.
 #[derive(Debug)]
 pub enum Source {
-    /// A running receiver.
+    /// Running receivers.
     Live(LiveSource),
     /// A recording.
     Replay(ReplaySource),
 }
 
-/// How the source fares.
+/// How the connection to a receiver is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Link {
     /// Tries to reach the receiver.
@@ -46,6 +49,8 @@ pub enum Link {
         /// Why, in words.
         reason: String,
     },
+    /// It is not followed any more.
+    Gone,
 }
 
 /// A MIDI message at its sample.
@@ -71,8 +76,22 @@ pub struct Delivery {
 /// What a source tells.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// The connection's state changed.
-    Link(Link),
+    /// A receiver, or a recording, is followed from now on.
+    Receiver {
+        /// Its number, from 1; 0 for a recording.
+        receiver: u32,
+        /// What it is called.
+        name: String,
+        /// Whether it is tried only because it might be there: of interest when it is, or when there is no other.
+        is_last_resort: bool,
+    },
+    /// The state of a connection changed.
+    Link {
+        /// Which receiver's.
+        receiver: u32,
+        /// The state.
+        link: Link,
+    },
     /// A stream is there.
     StreamUp {
         /// The stream.
@@ -147,7 +166,7 @@ impl Event {
         size_of::<Self>()
             + match self {
                 Self::Audio { samples, .. } => size_of_val(&samples[..]),
-                Self::Property { text, .. } | Self::Notice(text) => text.len(),
+                Self::Property { text, .. } | Self::Notice(text) | Self::Receiver { name: text, .. } => text.len(),
                 _ => 0,
             }
     }

@@ -47,7 +47,7 @@ impl ReplaySource {
         let (takes, broken) = recording::takes(path)?;
         let length = takes.iter().map(Take::ends).fold(0.0, f64::max);
         let control = Control { shared: Arc::default(), length };
-        mailbox.push(Event::Link(Link::Connected));
+        mailbox.push(Event::Link { receiver: 0, link: Link::Connected });
         for error in broken {
             mailbox.push(Event::Notice(format!("left out: {error}")));
         }
@@ -153,9 +153,9 @@ fn play(takes: &[Take], control: &Control, mailbox: &Mailbox) {
     while let Some(wanted) = control.next(reached) {
         if wanted.round != reached.round {
             for take in 0..feeds.len() as u32 {
-                mailbox.push(Event::StreamDown { key: StreamKey { connection: reached.round, take } });
+                mailbox.push(Event::StreamDown { key: StreamKey { receiver: 0, connection: reached.round, take } });
             }
-            let key = |take: usize| StreamKey { connection: wanted.round, take: take as u32 };
+            let key = |take: usize| StreamKey { receiver: 0, connection: wanted.round, take: take as u32 };
             feeds = takes.iter().enumerate().map(|(index, take)| Feed::new(take, key(index), wanted.seconds)).collect();
         }
         for feed in &mut feeds {
