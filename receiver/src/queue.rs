@@ -22,7 +22,11 @@ struct Inner<T> {
     bytes: usize,
     /// How often everything was taken.
     drains: u64,
+    /// A control message or a nudge has come: it ends every wait.
     nudged: bool,
+    /// The reader waits, for so many bytes of data at least. While it does not, nobody wakes it: that would be a call of the
+    /// system for each item.
+    wanted: Option<usize>,
 }
 
 /// What one source of data has in a queue: no source can take all of it.
@@ -41,7 +45,7 @@ impl<T> Clone for Queue<T> {
 impl<T> Queue<T> {
     /// An empty queue that takes at most `limit` bytes of data.
     pub fn new(limit: usize) -> Self {
-        let inner = Inner { items: VecDeque::new(), bytes: 0, drains: 0, nudged: false };
+        let inner = Inner { items: VecDeque::new(), bytes: 0, drains: 0, nudged: false, wanted: None };
         Self(Arc::new(Shared { inner: Mutex::new(inner), ready: Condvar::new(), limit }))
     }
 
@@ -59,31 +63,57 @@ impl<T> Queue<T> {
         inner.bytes += bytes;
         share.bytes += bytes;
         inner.items.push_back(item);
-        self.0.ready.notify_one();
+        if inner.wanted.is_some_and(|wanted| inner.bytes >= wanted) {
+            self.wake(&mut inner);
+        }
         true
     }
 
     /// Appends a control message, whatever the limit.
     pub fn push(&self, item: T) {
-        self.lock().items.push_back(item);
-        self.0.ready.notify_one();
+        let mut inner = self.lock();
+        inner.items.push_back(item);
+        inner.nudged = true;
+        self.wake(&mut inner);
     }
 
     /// Wakes the reader without a message.
     pub fn nudge(&self) {
-        self.lock().nudged = true;
-        self.0.ready.notify_one();
+        let mut inner = self.lock();
+        inner.nudged = true;
+        self.wake(&mut inner);
     }
 
     /// Takes everything there is; waits at most `timeout` for something to come or a nudge.
     pub fn drain(&self, timeout: Duration) -> VecDeque<T> {
-        let waiting = |inner: &mut Inner<T>| inner.items.is_empty() && !inner.nudged;
+        self.take(timeout, 1)
+    }
+
+    /// Takes everything there is; waits for `timeout`, but only until a control message or a nudge comes or data fill an eighth of
+    /// the limit. One wake-up for many items, where none of them is in a hurry.
+    pub fn gather(&self, timeout: Duration) -> VecDeque<T> {
+        self.take(timeout, self.0.limit / 8)
+    }
+
+    fn take(&self, timeout: Duration, wanted: usize) -> VecDeque<T> {
+        let waiting = |inner: &mut Inner<T>| {
+            let waiting = inner.bytes < wanted && !inner.nudged;
+            inner.wanted = waiting.then_some(wanted);
+            waiting
+        };
         let guard = self.lock();
         let (mut inner, _) = self.0.ready.wait_timeout_while(guard, timeout, waiting).unwrap_or_else(PoisonError::into_inner);
+        inner.wanted = None;
         inner.bytes = 0;
         inner.drains += 1;
         inner.nudged = false;
         std::mem::take(&mut inner.items)
+    }
+
+    fn wake(&self, inner: &mut Inner<T>) {
+        if inner.wanted.take().is_some() {
+            self.0.ready.notify_one();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner<T>> {
@@ -117,6 +147,35 @@ mod tests {
         assert!(queue.try_push(2, 100, &mut quiet));
         assert_eq!(queue.drain(Duration::ZERO).len(), 11);
         assert!(queue.try_push(1, 100, &mut loud), "with the queue empty, it has its share again");
+    }
+
+    #[test]
+    fn who_gathers_is_woken_by_much_data_or_a_control_message_and_not_by_little() {
+        let queue = Queue::new(80);
+        let long = Duration::from_secs(3_600);
+        let mut share = Share::default();
+        assert!(queue.try_push(1, 9, &mut share));
+        let start = std::time::Instant::now();
+        assert_eq!(queue.gather(Duration::from_millis(20)), [1]);
+        assert!(start.elapsed() >= Duration::from_millis(20), "nothing hurried");
+        let woken_by = |push: fn(&Queue<u8>)| {
+            std::thread::scope(|threads| {
+                let reader = threads.spawn(|| queue.gather(long));
+                while queue.lock().wanted.is_none() {
+                    std::thread::yield_now();
+                }
+                push(&queue);
+                reader.join().unwrap()
+            })
+        };
+        let little_then_much = |queue: &Queue<u8>| {
+            let mut share = Share::default();
+            assert!(queue.try_push(2, 5, &mut share));
+            assert!(queue.lock().wanted.is_some(), "little wakes nobody");
+            assert!(queue.try_push(3, 5, &mut share));
+        };
+        assert_eq!(woken_by(little_then_much), [2, 3]);
+        assert_eq!(woken_by(|queue| queue.push(4)), [4]);
     }
 
     #[test]

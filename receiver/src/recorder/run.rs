@@ -109,8 +109,12 @@ impl Recorder {
         loop {
             self.look_at_disk();
             let waiting = self.live().any(|live| !live.is_synced() || !live.refused.is_empty());
-            let timeout = if waiting { SYNC_INTERVAL.saturating_sub(self.synced.elapsed()) } else { self.patience() };
-            for command in commands.drain(timeout) {
+            // While entries wait to be synced, more of them need nobody before that.
+            let news = match waiting {
+                true => commands.gather(SYNC_INTERVAL.saturating_sub(self.synced.elapsed())),
+                false => commands.drain(self.patience()),
+            };
+            for command in news {
                 self.handle(command);
             }
             if self.stopping || self.synced.elapsed() >= SYNC_INTERVAL {
