@@ -3,6 +3,7 @@
 //! Datagrams that go to one receiver at one time leave in one call of the system, where it can do that (GSO). That undoes no pacing:
 //! what may go now is decided before, and a batch waits for nothing.
 
+mod alarm;
 mod batch;
 
 use std::io::{self, IoSliceMut};
@@ -18,11 +19,13 @@ use send_learn_protocol::units::HostNanos;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::clock;
+use alarm::Alarm;
 use batch::Batch;
 
 const WAKE: Token = Token(0);
 const V4: Token = Token(1);
 const V6: Token = Token(2);
+const ALARM: Token = Token(3);
 
 /// Asked of the system for each direction, in bytes: a second of sixteen stereo streams. The system may grant less.
 pub const BUFFER: usize = 4 << 20;
@@ -61,8 +64,11 @@ pub struct Granted {
 pub struct Sockets {
     poll: Poll,
     events: Events,
+    alarm: Alarm,
     v4: Option<Endpoint>,
     v6: Option<Endpoint>,
+    /// Whether datagrams may have come that were not read.
+    heard: bool,
     batch: Batch,
     granted: Granted,
 }
@@ -74,6 +80,8 @@ struct Endpoint {
     arrivals: ArrivalClock,
     buffer: Vec<u8>,
     slot: usize,
+    /// The last reading ended with an error: there may be more, of which the poll will not tell.
+    failed: bool,
 }
 
 impl Sockets {
@@ -84,8 +92,9 @@ impl Sockets {
     pub fn new() -> io::Result<(Self, Arc<Waker>)> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
+        let alarm = Alarm::new(&poll, ALARM)?;
         let (batch, granted) = (Batch::default(), Granted::default());
-        let sockets = Self { poll, events: Events::with_capacity(8), v4: None, v6: None, batch, granted };
+        let sockets = Self { poll, events: Events::with_capacity(8), alarm, v4: None, v6: None, heard: false, batch, granted };
         Ok((sockets, waker))
     }
 
@@ -131,21 +140,23 @@ impl Sockets {
 
     /// Hands over the datagrams that have come, a bounded number of them, and when each came. True when there may be more.
     pub fn receive(&mut self, mut take: impl FnMut(HostNanos, &[u8])) -> bool {
-        let mut more = false;
+        self.heard = false;
         for endpoint in self.v4.iter_mut().chain(&mut self.v6) {
-            more |= (0..READS).all(|_| endpoint.receive(&mut take));
+            self.heard |= (0..READS).all(|_| endpoint.receive(&mut take));
         }
-        more
+        self.heard
     }
 
-    /// Sleeps until a datagram comes, the waker is used, or `timeout` has passed. The system's timer counts in
-    /// milliseconds; the rest of the time is slept without listening.
+    /// Whether datagrams may have come since [`receive`](Self::receive) found none, as the last [`wait`](Self::wait) showed.
+    pub fn has_heard(&self) -> bool {
+        self.heard
+    }
+
+    /// Sleeps until a datagram comes, the waker is used, or `timeout` has passed.
     pub fn wait(&mut self, timeout: Duration) {
-        let whole = Duration::from_millis(timeout.as_millis() as u64);
-        let _ = self.poll.poll(&mut self.events, Some(whole));
-        if self.events.is_empty() && timeout > whole {
-            std::thread::sleep(timeout - whole);
-        }
+        self.alarm.wait(&mut self.poll, &mut self.events, timeout);
+        let told = self.events.iter().any(|event| [V4, V6].contains(&event.token()));
+        self.heard |= told || self.v4.iter().chain(&self.v6).any(|endpoint| endpoint.failed);
     }
 
     /// Sends what waits. An error is told only if it is of what goes to `to`: others do without.
@@ -193,7 +204,8 @@ impl Endpoint {
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
         poll.registry().register(&mut socket, token, Interest::READABLE)?;
         let slot = state.gro_segments() * DATAGRAM;
-        Ok((Self { socket, state, arrivals: ArrivalClock::default(), buffer: vec![0; slot * SLOTS], slot }, granted))
+        let (arrivals, buffer) = (ArrivalClock::default(), vec![0; slot * SLOTS]);
+        Ok((Self { socket, state, arrivals, buffer, slot, failed: false }, granted))
     }
 
     /// Reads one batch; false when there was none.
@@ -203,7 +215,9 @@ impl Endpoint {
         let mut metas = [RecvMeta::default(); SLOTS];
         let mut slots: Vec<IoSliceMut<'_>> = self.buffer.chunks_exact_mut(self.slot).map(IoSliceMut::new).collect();
         // Any error ends the reading: what it says (an ICMP answer to an earlier datagram) the timeouts say too.
-        let Ok(count) = self.state.recv(UdpSockRef::from(&self.socket), &mut slots, &mut metas) else {
+        let received = self.state.recv(UdpSockRef::from(&self.socket), &mut slots, &mut metas);
+        self.failed = received.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::WouldBlock);
+        let Ok(count) = received else {
             self.arrivals.found_empty();
             return false;
         };
@@ -277,6 +291,29 @@ mod tests {
             }
         }
         panic!("every datagram was dated by its reading");
+    }
+
+    #[test]
+    fn a_wait_ends_with_its_time_or_with_a_datagram_and_says_which() {
+        let (peer, to) = peer();
+        let (mut sockets, _waker) = Sockets::new().unwrap();
+        sockets.send(to, &[0; 64], false);
+        let (_, from) = peer.recv_from(&mut [0; 100]).unwrap();
+        for micros in [300, 1_700, 4_200] {
+            let (start, timeout) = (clock::now(), Duration::from_micros(micros));
+            sockets.wait(timeout);
+            assert!(clock::now().since(start) >= timeout && !sockets.has_heard());
+        }
+        for _ in 0..3 {
+            peer.send_to(&[1; 64], from).unwrap();
+            let start = clock::now();
+            while !sockets.has_heard() {
+                sockets.wait(Duration::from_secs(3));
+            }
+            assert!(clock::now().since(start) < Duration::from_secs(2));
+            while sockets.receive(|_, datagram| assert_eq!(datagram, [1; 64])) {}
+            assert!(!sockets.has_heard());
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::capture::Captured;
 use crate::clock;
 
 /// How soon after a block is due the ring is looked at.
-const MARGIN: Duration = Duration::from_micros(150);
+const MARGIN: Duration = Duration::from_micros(200);
 
 /// How often the ring of a take that is not in real time is looked at.
 const FAST_INTERVAL: Duration = Duration::from_millis(1);

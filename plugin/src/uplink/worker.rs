@@ -94,7 +94,7 @@ impl Worker {
         loop {
             let now = clock::now();
             self.obey(now);
-            let more = self.receive();
+            let more = self.sockets.has_heard() && self.receive();
             // What found no room the last time goes first.
             let _ = self.sockets.flush();
             self.keep(now);
