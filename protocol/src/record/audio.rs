@@ -17,6 +17,14 @@ pub const MAX_FRAGMENT_SAMPLES: usize = 65_536;
 /// Set in the encoding byte when the data is an LZ4 block.
 const LZ4: u8 = 0x80;
 
+/// Floats that LZ4 does not make smaller by this share are sent as they are: less is not worth the time of both sides, and datagrams
+/// of one length leave in one call of the system. Short fragments, in bytes, are alone in their call, and take every gain.
+const LEAST_GAIN: usize = 6;
+const SHORT: usize = 512;
+
+/// Then so many fragments of floats are not tried: half a second of stereo at 48 kHz.
+const UNTRIED: u8 = 200;
+
 /// How samples are laid out before compression. Those of entries are exact: the reader gets the float32 that the host gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
@@ -207,7 +215,7 @@ pub(super) fn write(
         SampleFormat::Preview12 => preview::write::<12>(samples, shape, plain),
         SampleFormat::Preview8 => preview::write::<8>(&preview::halve(samples, shape), preview::halved(shape), plain),
     }
-    let smaller = scratch.compress();
+    let smaller = scratch.compress(format);
     let data = smaller.map_or(&scratch.plain[..], |len| &scratch.packed[..len]);
     if data.len() > MAX_DATA {
         return false;
@@ -232,6 +240,8 @@ pub(super) struct Scratch {
     /// The same as an LZ4 block, and some room.
     packed: Vec<u8>,
     table: CompressTable,
+    /// Fragments of floats that are not tried.
+    untried: u8,
 }
 
 impl std::fmt::Debug for Scratch {
@@ -241,12 +251,22 @@ impl std::fmt::Debug for Scratch {
 }
 
 impl Scratch {
-    /// Makes an LZ4 block of the data, if that is smaller: its length.
-    fn compress(&mut self) -> Option<usize> {
+    /// Makes an LZ4 block of the data, if that is smaller, and worth it: its length.
+    fn compress(&mut self, format: SampleFormat) -> Option<usize> {
+        let floats = format == SampleFormat::Float32 && self.plain.len() >= SHORT;
+        if floats && self.untried > 0 {
+            self.untried -= 1;
+            return None;
+        }
+        let wanted = if floats { self.plain.len() - self.plain.len() / LEAST_GAIN } else { self.plain.len() };
         // The compressor refuses a buffer that the worst of data would not fit into.
         self.packed.resize(get_maximum_output_size(self.plain.len()), 0);
         let len = compress_into_with_table(&self.plain, &mut self.packed, &mut self.table).ok()?;
-        (len < self.plain.len()).then_some(len)
+        let smaller = len < wanted;
+        if floats && !smaller {
+            self.untried = UNTRIED;
+        }
+        smaller.then_some(len)
     }
 }
 
@@ -298,22 +318,32 @@ fn unshuffle_integers<const N: usize>(data: &[u8], shape: Shape, out: &mut Vec<f
 
 /// Floats: per channel, all lowest bytes, all next bytes, and so on.
 fn shuffle_floats(samples: &[f32], shape: Shape, out: &mut Vec<u8>) {
-    let count = samples.len();
-    out.resize(count * 4, 0);
-    for (index, sample) in samples.iter().enumerate() {
-        let place = index % shape.channels * shape.frames + index / shape.channels;
-        for (byte, plane) in sample.to_le_bytes().iter().zip(out.chunks_exact_mut(count)) {
-            plane[place] = *byte;
+    out.resize(samples.len() * 4, 0);
+    let (lower, upper) = out.split_at_mut(samples.len() * 2);
+    let ((first, second), (third, fourth)) = (lower.split_at_mut(samples.len()), upper.split_at_mut(samples.len()));
+    for channel in 0..shape.channels {
+        let run = channel * shape.frames..(channel + 1) * shape.frames;
+        let places = first[run.clone()].iter_mut().zip(&mut second[run.clone()]);
+        let places = places.zip(third[run.clone()].iter_mut().zip(&mut fourth[run]));
+        for (sample, ((a, b), (c, d))) in samples[channel..].iter().step_by(shape.channels).zip(places) {
+            [*a, *b, *c, *d] = sample.to_le_bytes();
         }
     }
 }
 
 fn unshuffle_floats(data: &[u8], shape: Shape, out: &mut Vec<f32>) {
-    let count = shape.frames * shape.channels;
-    out.extend((0..count).map(|index| {
-        let place = index % shape.channels * shape.frames + index / shape.channels;
-        f32::from_le_bytes([data[place], data[count + place], data[2 * count + place], data[3 * count + place]])
-    }));
+    let (start, count) = (out.len(), shape.frames * shape.channels);
+    out.resize(start + count, 0.0);
+    let (lower, upper) = data.split_at(count * 2);
+    let ((first, second), (third, fourth)) = (lower.split_at(count), upper.split_at(count));
+    for channel in 0..shape.channels {
+        let run = channel * shape.frames..(channel + 1) * shape.frames;
+        let bytes = first[run.clone()].iter().zip(&second[run.clone()]).zip(third[run.clone()].iter().zip(&fourth[run]));
+        let places = out[start + channel..].iter_mut().step_by(shape.channels);
+        for (place, ((a, b), (c, d))) in places.zip(bytes) {
+            *place = f32::from_le_bytes([*a, *b, *c, *d]);
+        }
+    }
 }
 
 #[cfg(test)]

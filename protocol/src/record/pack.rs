@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::audio::{self, MAX_DATA, MAX_FRAGMENT_SAMPLES, SampleFormat, Scratch};
+use super::times::BLOCK_LEN;
 use super::{ENTRY_HEADER_LEN, MAX_ENTRY, MAX_SYSEX_PART, MidiEvent, MidiKind, Record, preview_number};
 use crate::le::U64;
 use crate::quality::Level;
@@ -55,7 +56,8 @@ impl Packer {
         }
     }
 
-    /// Appends `samples`, interleaved by frame, as fragments of about equal length, in the smallest format that is exact.
+    /// Appends `samples`, interleaved by frame, as fragments in the smallest format that is exact. All are of one length but the last,
+    /// which leaves room for the block's record: datagrams of one length leave in one call of the system, if the last is not longer.
     ///
     /// # Panics
     /// When `channels` is 0 or above [`MAX_CHANNELS`](crate::packet::hello::MAX_CHANNELS), or `samples` is not whole frames.
@@ -70,14 +72,9 @@ impl Packer {
             return self.push_preview(position, channels, format, samples);
         }
         let format = exact;
-        let frames = samples.len() / width;
-        let longest = match format.bytes() {
-            0 => MAX_FRAGMENT_SAMPLES / width,
-            bytes => MAX_DATA / (bytes * width),
-        };
-        let parts = frames.div_ceil(longest).max(1);
+        let longest = longest_fragment(samples.len() / width, width * format.bytes()).unwrap_or(MAX_FRAGMENT_SAMPLES / width);
         let mut position = position;
-        for fragment in samples.chunks(frames.div_ceil(parts).max(1) * width) {
+        for fragment in samples.chunks(longest * width) {
             let mut scratch = std::mem::take(&mut self.scratch);
             self.append(|out| {
                 let fits = audio::write(out, &mut scratch, position, channels, format, fragment);
@@ -135,6 +132,16 @@ impl Packer {
         }
         self.entry.extend_from_slice(&self.record);
     }
+}
+
+/// Frames in each fragment but the last, where `frames` frames of `frame_len` bytes take as few entries as they can. `None` when they take
+/// no bytes.
+fn longest_fragment(frames: usize, frame_len: usize) -> Option<usize> {
+    let longest = MAX_DATA.checked_div(frame_len)?.max(1);
+    let last = (MAX_DATA - BLOCK_LEN) / frame_len;
+    let parts = 1 + frames.saturating_sub(last).div_ceil(longest);
+    let even = (frames * frame_len + BLOCK_LEN).div_ceil(frame_len * parts);
+    Some(even.clamp(1, longest))
 }
 
 #[cfg(test)]
@@ -229,6 +236,37 @@ mod tests {
         let lengths: Vec<usize> = std::iter::from_fn(|| packer.pop()).map(|entry| entry.len()).collect();
         assert_eq!(lengths.len(), 4, "512 stereo frames of float32 are four datagrams: {lengths:?}");
         assert!(lengths.iter().all(|len| *len <= MAX_ENTRY));
+    }
+
+    #[test]
+    fn entries_of_a_float_block_are_of_one_length_but_the_last_which_is_not_longer() {
+        let mut noise = 1_u32;
+        let mut noise = || {
+            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (noise >> 8) as f32 / 16_777_216.0 - 0.3
+        };
+        // A block whose record fits only just, and one whose record does not; few and many channels.
+        for (channels, frames) in [(2, 512), (1, 512), (2, 2_048), (2, 134), (2, 135), (6, 512), (1, 237), (2, 31), (64, 65)] {
+            let samples: Vec<f32> = (0..frames * channels).map(|_| noise()).collect();
+            let mut packer = Packer::new(SourceNumber(0));
+            for block in 0..3_u64 {
+                let position = SamplePosition(block * frames as u64);
+                packer.push_audio(position, channels as u16, &samples);
+                packer.push(&Record::Block(Block {
+                    position,
+                    frames: frames as u32,
+                    crc: 5,
+                    host: HostNanos(6),
+                    playhead: Some(-7),
+                }));
+                packer.flush();
+                let lengths: Vec<usize> = std::iter::from_fn(|| packer.pop()).map(|entry| entry.len()).collect();
+                let (last, others) = lengths.split_last().unwrap();
+                let fewest = (frames * channels * 4 + BLOCK_LEN).div_ceil(MAX_DATA / (channels * 4) * channels * 4);
+                assert!(lengths.len() <= fewest, "{channels} x {frames}: {lengths:?}");
+                assert!(others.iter().all(|len| len == &others[0] && len >= last), "{channels} x {frames}: {lengths:?}");
+            }
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{BLOCK, CLOCK, RecordError, fields, write_record};
+use super::{BLOCK, CLOCK, RecordError, RecordWire, fields, write_record};
 use crate::le::{F64, I64, U32, U64};
 use crate::units::{HostNanos, SamplePosition};
 
@@ -33,6 +33,9 @@ struct BlockWire {
 }
 
 const _: () = assert!(size_of::<BlockWire>() == 32);
+
+/// Bytes of a block's record.
+pub(super) const BLOCK_LEN: usize = size_of::<RecordWire>() + size_of::<BlockWire>();
 
 /// The wire value of a playhead that the host does not give.
 const NO_PLAYHEAD: i64 = i64::MIN;
