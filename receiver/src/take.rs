@@ -255,10 +255,16 @@ pub fn folders(data: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for day in fs::read_dir(data)?.flatten().filter(|day| day.path().is_dir()) {
         let Ok(takes) = fs::read_dir(day.path()) else { continue };
-        found.extend(takes.flatten().map(|take| take.path()).filter(|folder| folder.join(TAKE_FILE).is_file()));
+        found.extend(takes.flatten().map(|take| take.path()).filter(|folder| is_take(folder)));
     }
     found.sort_unstable();
     Ok(found)
+}
+
+/// Whether a folder is that of a take; one that is being removed is none any more, and is hidden.
+pub fn is_take(folder: &Path) -> bool {
+    let hidden = folder.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+    !hidden && folder.join(TAKE_FILE).is_file()
 }
 
 /// `name` with everything but letters and digits as single hyphens, at most 48 bytes; `stream` when nothing is left.

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::bail;
 use clap::Args;
-use send_learn::prune::{Rule, choose, remove, remove_empty_days};
+use send_learn::prune::{Rule, choose, remove, tidy};
 use send_learn::session::index;
 
 use super::{DataFolder, table};
@@ -67,7 +67,7 @@ pub(super) fn run(options: PruneOptions) -> anyhow::Result<ExitCode> {
         bail!("say what may go: --older-than DAYS, --keep-free SIZE, or both");
     }
     let data = options.data.path()?;
-    let rule = Rule { older_than: options.older_than, keep_free: options.keep_free };
+    let rule = Rule { older_than: options.older_than, keep_free: options.keep_free, spare: Duration::ZERO };
     let choice = choose(&data, rule, SystemTime::now())?;
     let mut out = io::stdout().lock();
     for (folder, what) in &choice.left {
@@ -107,7 +107,7 @@ pub(super) fn run(options: PruneOptions) -> anyhow::Result<ExitCode> {
         }
     }
     writeln!(out, "removed {}", table::count((choice.chosen.len() - failed) as u64, "take"))?;
-    if let Err(error) = index(&data, |_| {}).map_err(anyhow::Error::from).and_then(|_| Ok(remove_empty_days(&data)?)) {
+    if let Err(error) = index(&data, |_| {}).map_err(anyhow::Error::from).and_then(|_| Ok(tidy(&data)?)) {
         eprintln!("send-learn: the sessions' indices still name what was removed: {error}");
     }
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })

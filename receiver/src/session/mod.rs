@@ -17,10 +17,10 @@ use serde::Serialize;
 
 use crate::source::{Source, Sources, files};
 use crate::store::StoreError;
-use crate::take::{State, TAKE_FILE, Take, folders};
+use crate::take::{State, TAKE_FILE, Take, folders, is_take};
 use place::Placed;
 
-pub use write::{FORMAT, VERSION};
+pub use write::{FORMAT, VERSION, forget_what_is_gone};
 
 /// After the last take was closed, others of its session have this long to be closed too before the index is written.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -228,7 +228,7 @@ fn takes_of(folder: &Path) -> Result<Vec<PathBuf>, IndexError> {
         return folder.parent().map_or(Ok(Vec::new()), takes_of);
     }
     let items = fs::read_dir(folder).map_err(io(folder))?.flatten().map(|item| item.path());
-    let mut takes: Vec<PathBuf> = items.filter(|path| path.join(TAKE_FILE).is_file()).collect();
+    let mut takes: Vec<PathBuf> = items.filter(|path| is_take(path)).collect();
     takes.sort_unstable();
     Ok(takes)
 }

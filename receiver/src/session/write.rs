@@ -60,16 +60,36 @@ fn remove_parts_of(day: &Path, own: &Path, session: &Session) -> Result<(), Inde
     Ok(())
 }
 
-/// The indices in a folder, and their takes. What is not ours is left alone.
+/// Removes the indices in `day` none of whose files is there any more.
+///
+/// # Errors
+/// What the operating system says.
+pub fn forget_what_is_gone(day: &Path) -> std::io::Result<()> {
+    for (json, document) in documents(day) {
+        let files = document["streams"].as_array().into_iter().flatten().flat_map(|stream| stream["files"].as_array()).flatten();
+        if !files.filter_map(|file| file["path"].as_str()).any(|path| day.join(path).exists()) {
+            remove(&json).map_err(std::io::Error::other)?;
+        }
+    }
+    Ok(())
+}
+
+/// The indices in a folder, and their takes.
 fn indices(day: &Path) -> Vec<(PathBuf, Vec<String>)> {
+    let takes = |document: serde_json::Value| {
+        let streams = document["streams"].as_array().into_iter().flatten();
+        streams.filter_map(|stream| Some(stream["take_id"].as_str()?.to_owned())).collect()
+    };
+    documents(day).into_iter().map(|(path, document)| (path, takes(document))).collect()
+}
+
+/// The documents of the indices in a folder. What is not ours is left alone.
+fn documents(day: &Path) -> Vec<(PathBuf, serde_json::Value)> {
     let read = |path: PathBuf| {
         let name = path.file_name()?.to_str()?;
         name.strip_prefix("session-")?.strip_suffix(".json")?;
         let document: serde_json::Value = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
-        (document.get("format")?.as_str()? == FORMAT).then_some(())?;
-        let takes =
-            document.get("streams")?.as_array()?.iter().filter_map(|stream| Some(stream.get("take_id")?.as_str()?.to_owned()));
-        Some((path.clone(), takes.collect()))
+        (document["format"].as_str()? == FORMAT && document["streams"].is_array()).then_some((path, document))
     };
     fs::read_dir(day).into_iter().flatten().flatten().filter_map(|item| read(item.path())).collect()
 }
