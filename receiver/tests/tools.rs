@@ -159,6 +159,8 @@ fn what_a_killed_receiver_left_is_made_whole_in_a_copy_and_again_of_each_half_al
     let output = run(&["repair"], &whole);
     assert!(output.status.success(), "{}", text(&output));
     let file = Take::load(&whole).unwrap().parts[0].file.clone();
+    let refused = run(&["repair"], &whole.join(&file));
+    assert!(!refused.status.success() && text(&refused).contains("Name the folder"), "{}", text(&refused));
     assert_eq!(assert_holds_what_was_played(&whole.join(&file)), durable, "{}", text(&output));
     assert_eq!(run(&["repair"], &whole).status.code(), Some(0), "a second time there is nothing to do");
     assert_eq!(assert_holds_what_was_played(&whole.join(&file)), durable);

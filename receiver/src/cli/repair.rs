@@ -28,6 +28,14 @@ pub(super) struct RepairOptions {
 }
 
 pub(super) fn run(options: &RepairOptions) -> anyhow::Result<ExitCode> {
+    match options.path.metadata() {
+        Err(error) => bail!("{}: {error}", options.path.display()),
+        Ok(found) if !found.is_dir() => bail!(
+            "{} is a file. Name the folder that it lies in; or put it into an empty one, and name that.",
+            options.path.display()
+        ),
+        Ok(_) => {}
+    }
     let _locks = lock(&options.path)?;
     let mut folders = Vec::new();
     collect(&options.path, 2, &mut folders)?;
