@@ -83,6 +83,8 @@ pub struct Capture {
     patience: Duration,
     given_up: bool,
     position: u64,
+    /// Something was captured: a block, or a stretch without audio.
+    begun: bool,
     said: Said,
     gap: Option<OpenGap>,
     block: Option<OpenBlock>,
@@ -117,6 +119,7 @@ pub fn capture(config: CaptureConfig) -> (Capture, Captured) {
         patience: if config.patient { PATIENCE } else { Duration::ZERO },
         given_up: false,
         position: 0,
+        begun: false,
         said: Said::default(),
         gap: None,
         block: None,
@@ -128,9 +131,7 @@ impl Capture {
     /// A block of `frames` begins: the host handed it over at `host`, with its transport as `observed`.
     pub fn begin(&mut self, frames: u32, host: HostNanos, observed: &Observed, wanted: Wanted) {
         self.block = None;
-        if self.counters.started().0 == 0 {
-            self.counters.started.store(host.0, Ordering::Release);
-        }
+        self.start(host);
         if let Wanted::Skipped(pause) = wanted {
             self.pause(pause);
             self.watch.skip(observed, frames);
@@ -150,7 +151,15 @@ impl Capture {
     /// A stretch of `frames` frames without audio begins, as after the end of a file whose MIDI goes on. What happens within
     /// it is captured, and it ends with [`end_without_audio`](Self::end_without_audio).
     pub fn begin_without_audio(&mut self, frames: u32, host: HostNanos, observed: &Observed) {
+        self.start(host);
+        self.begun = true;
         self.open(frames, host, observed);
+    }
+
+    fn start(&self, host: HostNanos) {
+        if self.counters.started().0 == 0 {
+            self.counters.started.store(host.0, Ordering::Release);
+        }
     }
 
     fn open(&mut self, frames: u32, host: HostNanos, observed: &Observed) {
@@ -237,6 +246,7 @@ impl Capture {
         };
         self.ring.push_block(channels, event);
         count(&self.counters.blocks);
+        self.begun = true;
         self.advance(block.frames);
     }
 
@@ -285,7 +295,7 @@ impl Capture {
     fn pause(&mut self, pause: Pause) {
         self.counters.paused.store(true, Ordering::Relaxed);
         self.tell_other_gap(pause.reason());
-        if self.counters.blocks() > 0 && self.ring.events.slots() >= MIN_EVENT_ROOM {
+        if self.begun && self.ring.events.slots() >= MIN_EVENT_ROOM {
             let markers = self.said.pauses(pause, self.position);
             self.mark(markers);
         }
@@ -309,7 +319,7 @@ impl Capture {
 
     /// Ends a gap of another reason. Before the first captured block nothing is said.
     fn tell_other_gap(&mut self, reason: GapReason) {
-        if self.counters.blocks() > 0 && self.gap.is_some_and(|gap| gap.reason != reason) {
+        if self.begun && self.gap.is_some_and(|gap| gap.reason != reason) {
             self.push_gap();
         }
     }
@@ -376,7 +386,7 @@ impl Capture {
 
 impl Drop for Capture {
     fn drop(&mut self) {
-        if self.counters.blocks() > 0 {
+        if self.begun {
             self.push_gap();
         }
     }

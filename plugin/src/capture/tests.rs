@@ -163,6 +163,18 @@ fn a_take_that_ends_bypassed_still_tells_its_gap() {
 }
 
 #[test]
+fn a_take_of_events_without_audio_says_when_it_began_and_why_there_is_none() {
+    let (mut capture, mut captured) = capture(CONFIG);
+    capture.begin_without_audio(10, HostNanos(7), &Observed::default());
+    capture.midi(3, MidiKind::Message, [0x90, 60, 100], -1, 0.0);
+    capture.end_without_audio();
+    drop(capture);
+    assert_eq!(captured.counters.started(), HostNanos(7));
+    let gap = CaptureEvent::Gap { position: SamplePosition(0), frames: 10, reason: GapReason::EndOfAudio };
+    assert_eq!(events(&mut captured).last(), Some(&gap));
+}
+
+#[test]
 fn a_take_of_nothing_but_a_pause_leaves_no_trace() {
     let (mut capture, mut captured) = capture(CONFIG);
     block(&mut capture, 10, BYPASSED);
