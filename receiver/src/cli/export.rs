@@ -182,6 +182,21 @@ pub(super) fn open(paths: &[PathBuf]) -> anyhow::Result<Sources> {
     Ok(sources)
 }
 
+/// What to do where a split that was asked for is empty.
+fn hint(manifest: &Manifest) -> Option<String> {
+    let settings = &manifest.settings;
+    let wanted = |split: &Split| match split {
+        Split::Train => settings.validation + settings.test < 1.0,
+        Split::Validation => settings.validation > 0.0,
+        Split::Test => settings.test > 0.0,
+    };
+    let sequences = |split: &Split| manifest.contents.sequences.get(split).copied().unwrap_or_default();
+    let empty: Vec<&str> =
+        Split::ALL.iter().filter(|split| wanted(split) && sequences(split) == 0).map(|split| split.name()).collect();
+    let why = "whole performances are drawn, and there are few: another --seed, --validation or --test draws others";
+    (!empty.is_empty()).then(|| format!("nothing for {}: {why}", empty.join(" and ")))
+}
+
 fn print(out: &mut impl Write, manifest: &Manifest, folder: &std::path::Path) -> io::Result<()> {
     let contents = &manifest.contents;
     let hours = contents.seconds.values().sum::<f64>() / 3600.0;
@@ -191,6 +206,9 @@ fn print(out: &mut impl Write, manifest: &Manifest, folder: &std::path::Path) ->
         let performances = manifest.performances.get(&split).copied().unwrap_or_default();
         let (sequences, performances) = (count(sequences, "sequence"), count(performances, "performance"));
         writeln!(out, "  {:<11} {sequences} of {performances}", split.name())?;
+    }
+    if let Some(hint) = hint(manifest) {
+        writeln!(out, "  {hint}")?;
     }
     for (reason, windows) in &manifest.left_out {
         writeln!(out, "  left out    {windows}: {}", reason.words())?;

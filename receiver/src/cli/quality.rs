@@ -87,11 +87,12 @@ pub(super) fn print(out: &mut impl Write, takes: &[Quality], totals: &Totals) ->
         take.findings.iter().try_for_each(|finding| writeln!(out, "  {}: {}", finding.grade.name(), table::clean(&finding.why)))?;
     }
     if totals.without_consent > 0 {
-        let count = totals.without_consent;
-        writeln!(out, "\nIn {count} takes nobody stated consent: exports leave them out unless you call them your own (--own)")?;
+        let takes = table::count(totals.without_consent, "take");
+        writeln!(out, "\nIn {takes} nobody stated consent: exports leave them out unless you call them your own (--own)")?;
     }
     if totals.consent_refused > 0 {
-        writeln!(out, "\nIn {} takes consent was refused: exports leave them out", totals.consent_refused)?;
+        let takes = table::count(totals.consent_refused, "take");
+        writeln!(out, "\nIn {takes} consent was refused: exports leave them out")?;
     }
     Ok(())
 }
