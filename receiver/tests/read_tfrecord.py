@@ -2,12 +2,22 @@
 
 usage: read_tfrecord.py FOLDER
 
+It lies in a folder of its own beside the readers, with the older protobuf that it needs. Its part for torch is not used here, so
+torch need not be there.
+
 Exit status 77: tfrecord cannot be imported.
 """
 
 import json
 import pathlib
 import sys
+import types
+
+sys.path.insert(0, str(pathlib.Path(sys.prefix) / "tfrecord"))
+torch, torch.utils, data = (types.ModuleType(name) for name in ("torch", "torch.utils", "torch.utils.data"))
+data.IterableDataset = object
+torch.utils.data = data
+sys.modules |= {module.__name__: module for module in (torch, torch.utils, data)}
 
 try:
     import tfrecord

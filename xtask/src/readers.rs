@@ -26,18 +26,29 @@ pub(crate) fn add(plan: &mut Plan<'_>, cache: &Cache, set: Set) {
 }
 
 fn ensure(cache: &Cache, set: Set) -> Result<()> {
-    install(cache, "readers")?;
+    install(cache, "readers", Place::Environment)?;
     if set == Set::All {
-        install(cache, "hosts")?;
-        install(cache, "analysis")?;
-        install(cache, "datasets")?;
-        install(cache, "benches")?;
+        install(cache, "hosts", Place::Environment)?;
+        install(cache, "analysis", Place::Environment)?;
+        install(cache, "datasets", Place::Environment)?;
+        // It needs another protobuf than TensorFlow.
+        install(cache, "tfrecord", Place::Beside)?;
+        install(cache, "benches", Place::Environment)?;
     }
     Ok(())
 }
 
+/// Where packages go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Where every program of the environment finds them.
+    Environment,
+    /// Into a folder of their own, exactly those of the list, for programs that ask for it.
+    Beside,
+}
+
 /// Installs what `tests/python/NAME.txt` lists, unless that very list was installed before.
-fn install(cache: &Cache, name: &str) -> Result<()> {
+fn install(cache: &Cache, name: &str, place: Place) -> Result<()> {
     let list = cache::source().join("tests/python").join(format!("{name}.txt"));
     let wanted = fs::read_to_string(&list).with_context(|| format!("cannot read {}", list.display()))?;
     let stamp: PathBuf = cache.venv().join(format!("installed-{name}.txt"));
@@ -50,7 +61,11 @@ fn install(cache: &Cache, name: &str) -> Result<()> {
         shell::run(shell::program(python).args(["-m", "venv"]).arg(cache.venv()))?;
     }
     println!("{name}: {}", wanted.split_whitespace().collect::<Vec<_>>().join(" "));
-    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--prefer-binary", "--requirement"];
-    shell::run(shell::program(cache.python()).args(pip).arg(&list))?;
+    let mut pip = shell::program(cache.python());
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--prefer-binary"]);
+    if place == Place::Beside {
+        pip.args(["--no-deps", "--upgrade", "--target"]).arg(cache.venv().join(name));
+    }
+    shell::run(pip.arg("--requirement").arg(&list))?;
     fs::write(&stamp, wanted).with_context(|| format!("cannot write {}", stamp.display()))
 }
