@@ -139,7 +139,7 @@ impl Sources {
         let mut sources = Self::default();
         let mut takes: BTreeMap<(u64, String), BTreeMap<u32, (Part, Summary)>> = BTreeMap::new();
         for file in files {
-            match Recording::open(file).map(|recording| recording.summary) {
+            match Recording::open(file).and_then(|recording| recording.check_tables().map(|()| recording.summary)) {
                 Ok(summary) if !summary.closed => sources.unfinished.push(file.clone()),
                 Ok(summary) => {
                     let take = takes.entry((summary.started_unix_nanos, summary.take_id.clone())).or_default();

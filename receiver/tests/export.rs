@@ -123,6 +123,38 @@ fn a_broken_file_among_good_ones_is_named_and_the_others_are_exported() {
 }
 
 #[test]
+fn a_file_in_which_a_note_was_changed_on_disk_is_named_and_left_out() {
+    let (data, _sources) = written(&[short_take(1), short_take(2)]);
+    let broken = files(data.path()).unwrap()[0].clone();
+    let offset = hdf5::File::open(&broken).unwrap().dataset("midi").unwrap().chunk_info(0).unwrap().addr as usize;
+    let mut bytes = fs::read(&broken).unwrap();
+    // The first event's velocity: an order, or a length, would not tell of it.
+    bytes[offset + 10] ^= 1;
+    fs::write(&broken, bytes).unwrap();
+    let out = data.path().join("out");
+    let arguments = [&["export", "parquet", data.path().to_str().unwrap(), "--out", out.to_str().unwrap()], &SHORT[..]];
+    let output = command(&arguments.concat());
+    assert_eq!(output.status.code(), Some(1));
+    let words = format!("{} is damaged: the rows of /midi are not those that were written", broken.display());
+    assert!(said(&output).contains(&words), "{}", said(&output));
+    assert_eq!((manifest(&out).contents.total(), manifest(&out).broken.len()), (5, 1));
+    let output = command(&["verify", broken.to_str().unwrap()]);
+    assert!(!output.status.success() && said(&output).contains("/midi"), "{}", said(&output));
+}
+
+#[test]
+fn a_split_that_stays_empty_is_told() {
+    let (data, _sources) = written(&[short_take(1)]);
+    let export = |out: &str, shares: &[&str]| {
+        let out = data.path().join(out);
+        let arguments = ["export", "parquet", data.path().to_str().unwrap(), "--out", out.to_str().unwrap()];
+        said(&command(&[&arguments[..], &SHORT[..6], shares].concat()))
+    };
+    assert!(export("one", &[]).contains("nothing for validation and test: whole performances are drawn"));
+    assert!(!export("two", &["--validation", "0", "--test", "0"]).contains("nothing for"));
+}
+
+#[test]
 fn a_card_calls_midi_alone_no_sound() {
     let card = |takes: &[Take]| {
         let (data, _sources) = written(takes);

@@ -186,6 +186,9 @@ def check_whole(findings, recording):
             findings.bad(f"blocks: wrong checksum at {begin}")
             return
     findings.check(position == len(audio), f"blocks: {len(blocks):,}, without a break, each with the right checksum")
+    tables = {name: table for name, table in recording.items() if name != "audio"}
+    changed = [name for name, table in tables.items() if zlib.crc32(table[:].tobytes()) != table.attrs["crc32"]]
+    findings.check(not changed, f"tables: {len(tables)}, each with the right checksum" + "".join(f", not {name}" for name in changed))
 
 
 def main():

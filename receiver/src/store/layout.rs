@@ -4,6 +4,7 @@ use hdf5::H5Type;
 use hdf5::types::FixedUnicode;
 use send_learn_protocol::packet::hello::PropertyKey;
 
+use super::checksum::Packed;
 use crate::features;
 
 /// Root attribute `format` of every recording.
@@ -22,7 +23,7 @@ pub const DEFLATE_LEVEL: u8 = 1;
 pub const MAX_POSITION: u64 = 1 << 48;
 
 /// A row of one of the tables.
-pub trait Row: H5Type + Clone {
+pub trait Row: H5Type + Clone + Packed {
     /// The dataset's name.
     const NAME: &'static str;
     /// Rows in one chunk.
@@ -42,6 +43,12 @@ macro_rules! tables {
         #[repr(C)]
         pub struct $name {
             $($(#[$field_doc])* pub $field: $type,)*
+        }
+
+        impl Packed for $name {
+            fn pack(&self, bytes: &mut Vec<u8>) {
+                $(self.$field.pack(bytes);)*
+            }
         }
 
         impl Row for $name {
@@ -248,6 +255,13 @@ pub struct ParameterRow {
     pub parameter: u32,
     /// What the host shows.
     pub name: FixedUnicode<64>,
+}
+
+impl Packed for ParameterRow {
+    fn pack(&self, bytes: &mut Vec<u8>) {
+        self.parameter.pack(bytes);
+        self.name.pack(bytes);
+    }
 }
 
 impl Row for ParameterRow {

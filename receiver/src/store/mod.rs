@@ -1,6 +1,7 @@
 //! Recordings on disk: HDF5 files whose layout spec/hdf5-layout.md describes.
 
 pub(crate) mod attributes;
+mod checksum;
 mod chunk;
 pub mod clocks;
 pub mod continuity;
@@ -50,6 +51,14 @@ pub enum StoreError {
         /// What holds them.
         needed: Storage,
     },
+    /// What is in it is not what was written.
+    #[error("{path} is damaged: {why}; put a copy in its place, if there is one", path = path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
     /// The file opens, but is no recording of ours, or one of a newer version.
     #[error("{path} is not a Send Learn recording: {why}", path = path.display())]
     Foreign {
@@ -63,7 +72,11 @@ pub enum StoreError {
 impl StoreError {
     /// In words for others: as its text, but with the file's place in the data folder instead of the whole path.
     pub fn within_data(&self) -> String {
-        let (Self::Hdf5 { path, .. } | Self::Io { path, .. } | Self::Narrow { path, .. } | Self::Foreign { path, .. }) = self;
+        let (Self::Hdf5 { path, .. }
+        | Self::Io { path, .. }
+        | Self::Narrow { path, .. }
+        | Self::Damaged { path, .. }
+        | Self::Foreign { path, .. }) = self;
         told_within_data(&self.to_string(), path)
     }
 }

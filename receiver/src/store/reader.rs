@@ -9,8 +9,12 @@ use send_learn_protocol::packet::hello::{Description, PropertyKey};
 use send_learn_protocol::units::HostNanos;
 use serde::Serialize;
 
+use super::checksum::{self, Checksum};
 use super::chunk::{read_audio, storage_of};
-use super::layout::{BlockRow, FORMAT, GapRow, MidiRow, Row, SCHEMA_VERSION, property_attribute};
+use super::layout::{
+    AutomationRow, BlockRow, ClockRow, FORMAT, FeatureRow, GapRow, MarkerRow, MidiRow, ParameterRow, Row, SCHEMA_VERSION,
+    TransportRow, property_attribute,
+};
 use super::rows::Rows;
 use super::{Storage, StoreError, options};
 
@@ -230,6 +234,63 @@ impl Recording {
             gaps: gaps.len() as u64,
             gap_frames: gaps.iter().map(|gap| gap.frames).sum(),
         })
+    }
+
+    /// The tables whose rows are not those that were written: a bad disk, or another program, has changed them. Files that still
+    /// grow, and those of before there were checksums, have none to compare with.
+    ///
+    /// # Errors
+    /// [`StoreError::Hdf5`] when a table cannot be read.
+    pub fn changed_tables(&self) -> Result<Vec<&'static str>, StoreError> {
+        let mut sysex = Checksum::default();
+        sysex.bytes(&self.sysex()?);
+        let mut changed = Vec::new();
+        if self.is_changed("sysex", &sysex) {
+            changed.push("sysex");
+        }
+        let tables = [
+            self.look_at::<MidiRow>(),
+            self.look_at::<AutomationRow>(),
+            self.look_at::<ParameterRow>(),
+            self.look_at::<TransportRow>(),
+            self.look_at::<BlockRow>(),
+            self.look_at::<GapRow>(),
+            self.look_at::<FeatureRow>(),
+            self.look_at::<ClockRow>(),
+            self.look_at::<MarkerRow>(),
+        ];
+        for table in tables {
+            changed.extend(table?);
+        }
+        Ok(changed)
+    }
+
+    /// The table's name, if its rows were changed.
+    fn look_at<R: Row>(&self) -> Result<Option<&'static str>, StoreError> {
+        let (mut rows, mut checksum) = (self.rows_of::<R>()?, Checksum::default());
+        while let Some(row) = rows.next_if(|_| true)? {
+            checksum.rows(&[row]);
+        }
+        Ok(self.is_changed(R::NAME, &checksum).then_some(R::NAME))
+    }
+
+    fn is_changed(&self, name: &str, read: &Checksum) -> bool {
+        let written = || self.file.dataset(name)?.attr(checksum::ATTRIBUTE)?.read_scalar::<u32>();
+        written().is_ok_and(|written| written != read.value())
+    }
+
+    /// That no table was changed.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], and as [`changed_tables`](Self::changed_tables).
+    pub fn check_tables(&self) -> Result<(), StoreError> {
+        match self.changed_tables()?.first() {
+            None => Ok(()),
+            Some(name) => Err(StoreError::Damaged {
+                path: self.path.clone(),
+                why: format!("the rows of /{name} are not those that were written"),
+            }),
+        }
     }
 
     pub(super) fn foreign(&self, why: &str) -> StoreError {

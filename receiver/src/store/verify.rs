@@ -1,4 +1,4 @@
-//! Checks a recording against itself: every block's checksum, every table's order, every missing sample's row.
+//! Checks a recording against itself: every block's checksum, every table's checksum and order, every missing sample's row.
 
 use std::path::Path;
 
@@ -87,6 +87,9 @@ pub fn verify(path: &Path) -> Result<Verdict, StoreError> {
     recording.table::<MarkerRow>()?;
     recording.table::<ParameterRow>()?;
     check_sysex(&recording, &mut verdict)?;
+    for table in recording.changed_tables()? {
+        verdict.damage(format!("the rows of /{table} are not those that were written: they do not have their checksum"));
+    }
     // Blocks and gaps are compared with the audio whatever else is wrong, so long as they can be.
     if comparable {
         check_coverage(&recording.summary, &blocks, &gaps, &mut verdict);

@@ -6,6 +6,7 @@ use hdf5::{Dataset, File, H5Type};
 use send_learn_protocol::packet::hello::{Description, PropertyKey};
 
 use super::attributes::{create, rewrite, write_text};
+use super::checksum::{self, Checksum};
 use super::chunk::{datatype, write_audio_chunk};
 use super::layout::{
     AUDIO_CHUNK, AutomationRow, BlockRow, ClockRow, DEFLATE_LEVEL, FORMAT, FeatureRow, GapRow, MarkerRow, MidiRow, ParameterRow,
@@ -181,6 +182,7 @@ impl PartWriter {
                 audio.finish()?;
             }
             self.flush_tables()?;
+            self.seal_tables()?;
             rewrite(&self.file, "frames", &frames)?;
             rewrite(&self.file, "committed_frames", &frames)?;
             rewrite(&self.file, "crc_mismatches", &faults.crc_mismatches)?;
@@ -209,6 +211,19 @@ impl PartWriter {
         self.features.flush()?;
         self.clock.flush()?;
         self.markers.flush()
+    }
+
+    fn seal_tables(&self) -> hdf5::Result<()> {
+        self.sysex.seal()?;
+        self.midi.seal()?;
+        self.automation.seal()?;
+        self.parameters.seal()?;
+        self.transport.seal()?;
+        self.blocks.seal()?;
+        self.gaps.seal()?;
+        self.features.seal()?;
+        self.clock.seal()?;
+        self.markers.seal()
     }
 }
 
@@ -350,17 +365,23 @@ struct Table<R> {
     dataset: Dataset,
     rows: usize,
     pending: Vec<R>,
+    checksum: Checksum,
 }
 
 impl<R: Row> Table<R> {
     fn create(file: &File) -> hdf5::Result<Self> {
         let dataset = file.new_dataset_builder().empty::<R>().chunk(R::CHUNK).packed(true).shape(0..).create(R::NAME)?;
         write_text(&dataset, "about", R::ABOUT)?;
-        Ok(Self { dataset, rows: 0, pending: Vec::new() })
+        Ok(Self { dataset, rows: 0, pending: Vec::new(), checksum: Checksum::default() })
     }
 
     fn flush(&mut self) -> hdf5::Result<()> {
+        self.checksum.rows(&self.pending);
         append_rows(&self.dataset, &mut self.rows, &mut self.pending)
+    }
+
+    fn seal(&self) -> hdf5::Result<()> {
+        create(&self.dataset, checksum::ATTRIBUTE, &self.checksum.value())
     }
 }
 
@@ -370,13 +391,14 @@ struct Bytes {
     dataset: Dataset,
     rows: usize,
     pending: Vec<u8>,
+    checksum: Checksum,
 }
 
 impl Bytes {
     fn create(file: &File) -> hdf5::Result<Self> {
         let dataset = file.new_dataset::<u8>().chunk(4_096).shape(0..).create("sysex")?;
         write_text(&dataset, "about", "Bytes of system exclusive messages, F0 and F7 included; see /midi.")?;
-        Ok(Self { dataset, rows: 0, pending: Vec::new() })
+        Ok(Self { dataset, rows: 0, pending: Vec::new(), checksum: Checksum::default() })
     }
 
     fn total(&self) -> u64 {
@@ -384,7 +406,12 @@ impl Bytes {
     }
 
     fn flush(&mut self) -> hdf5::Result<()> {
+        self.checksum.bytes(&self.pending);
         append_rows(&self.dataset, &mut self.rows, &mut self.pending)
+    }
+
+    fn seal(&self) -> hdf5::Result<()> {
+        create(&self.dataset, checksum::ATTRIBUTE, &self.checksum.value())
     }
 }
 
