@@ -7,6 +7,7 @@ use send_learn_protocol::tap::Health;
 use send_learn_protocol::units::StreamId;
 
 use crate::clock::HeadClock;
+use crate::curves::Curves;
 use crate::health::sparks::{Spark, SparkKind, Sparks};
 use crate::history::{self, RowHistory};
 use crate::meter::{MAX_SHOWN, Meter};
@@ -42,6 +43,8 @@ pub struct Stream {
     pub meters: Vec<Meter>,
     /// Its notes.
     pub notes: Notes,
+    /// How its controllers and parameters moved.
+    pub curves: Curves,
     /// Its spectrum of the last minutes.
     pub history: RowHistory,
     /// What its host told of tempo, meter and playhead.
@@ -80,6 +83,7 @@ impl Stream {
             envelope: Envelope::new(description.sample_rate),
             meters: vec![Meter::default(); usize::from(description.channels).min(MAX_SHOWN)],
             notes: Notes::default(),
+            curves: Curves::new(description.sample_rate),
             history: RowHistory::new(description.sample_rate / spectrum.hop() as f64),
             score: Score::default(),
             sparks: Sparks::default(),
@@ -115,6 +119,7 @@ impl Stream {
     /// Takes in a MIDI message.
     pub fn push_midi(&mut self, message: MidiMessage) {
         self.notes.push(message);
+        self.curves.push(message);
     }
 
     /// Notes how audio that was taken in came here.
@@ -152,6 +157,7 @@ impl Stream {
         });
         let oldest = (self.head.position() - history::SECONDS * rate).max(0.0) as u64;
         self.notes.forget_before(oldest);
+        self.curves.forget_before(oldest);
         self.sparks.forget_before(oldest);
         if let Some(ended) = &mut self.ended {
             *ended += step.seconds;

@@ -148,6 +148,8 @@ fn key(event: &Event) -> Option<StreamKey> {
         | Event::Audio { key, .. }
         | Event::Gap { key, .. }
         | Event::Midi { key, .. }
+        | Event::Automation { key, .. }
+        | Event::Parameter { key, .. }
         | Event::Transport { key, .. }
         | Event::Health { key, .. }
         | Event::StreamDown { key } => Some(*key),
@@ -162,6 +164,8 @@ fn apply(stream: &mut Stream, event: Event) {
         }
         Event::Gap { position, frames, .. } => stream.push_gap(position.0, frames),
         Event::Midi { message, .. } => stream.push_midi(message),
+        Event::Automation { parameter, position, value, .. } => stream.curves.automate(parameter, position.0, value),
+        Event::Parameter { parameter, name, .. } => stream.curves.name_parameter(parameter, &name),
         Event::Transport { transport, .. } => stream.push_transport(transport),
         Event::Health { health, .. } => stream.health = Some(health),
         Event::Property { property, text, .. } => stream.description.set_property(property, &text),

@@ -13,6 +13,7 @@ use crate::health::frame::{self, FramePlugin};
 use crate::health::sign;
 use crate::hud::details::{self, FrameTime};
 use crate::hud::{Typeface, axes, card, header, help, machines, panel, timeline};
+use crate::lane::{self, LanePlugin, LaneRows};
 use crate::layout::Grid;
 use crate::moment::Moment;
 use crate::piano_roll::{self, NoteBodies};
@@ -78,7 +79,7 @@ impl Plugin for ViewPlugin {
         if let Some(keeper) = &self.keeper {
             app.insert_resource(keeper.clone());
         }
-        app.add_plugins((UploadPlugin, FlatPlugin, TerrainPlugin, WaveformPlugin, FramePlugin))
+        app.add_plugins((UploadPlugin, FlatPlugin, TerrainPlugin, WaveformPlugin, LanePlugin, FramePlugin))
             .insert_resource(Inbox(self.mailbox.clone()))
             .insert_resource(state)
             .insert_resource(Theme(self.theme))
@@ -96,6 +97,7 @@ impl Plugin for ViewPlugin {
             .init_resource::<ClearColor>()
             .register_required_components::<Stream, NoteBodies>()
             .register_required_components::<Stream, SparkBodies>()
+            .register_required_components::<Stream, LaneRows>()
             .register_required_components::<Stream, BarLines>()
             .configure_sets(
                 Update,
@@ -122,6 +124,7 @@ impl Plugin for ViewPlugin {
                 (
                     terrain::raise,
                     waveform::lay,
+                    lane::draw,
                     card::deal,
                     axes::mark,
                     sign::raise,
@@ -167,7 +170,7 @@ impl Plugin for ViewPlugin {
                 Update,
                 (
                     theme::paint,
-                    (terrain::paint, waveform::paint, piano_roll::paint, bodies::paint, bars::paint)
+                    (terrain::paint, waveform::paint, lane::paint, piano_roll::paint, bodies::paint, bars::paint)
                         .run_if(resource_changed::<Theme>),
                 )
                     .after(ViewSystems::Label),

@@ -15,19 +15,21 @@ use bevy::image::{CompressedImageFormats, ImageSampler, ImageType};
 use bevy::prelude::*;
 use common::band::Player;
 use common::picture::{Look, brightness};
+use common::recording::{self, AutomationRow, MidiRow};
 use send_learn_protocol::packet::hello::{Description, PropertyKey};
 use send_learn_protocol::tap::{Arrival, FrameReader, Health};
 use send_learn_protocol::units::{HostId, MachineId, SamplePosition, StreamId, TakeId};
 use send_learn_visualizer::app::{has_driver, off_screen_with};
 use send_learn_visualizer::camera::{Free, Orbit};
 use send_learn_visualizer::choice::Choice;
+use send_learn_visualizer::deck::Deck;
 use send_learn_visualizer::hud::panel::Open;
 use send_learn_visualizer::hud::timeline;
 use send_learn_visualizer::layout::TILE;
 use send_learn_visualizer::moment::Moment;
 use send_learn_visualizer::shot::Shot;
 use send_learn_visualizer::source::live::deliver;
-use send_learn_visualizer::source::{Delivery, Event, Link, Mailbox, StreamKey};
+use send_learn_visualizer::source::{Delivery, Event, Link, Mailbox, ReplaySource, StreamKey};
 use send_learn_visualizer::spectrum::{ROWS, frequency_to_unit};
 use send_learn_visualizer::theme::Kind;
 use send_learn_visualizer::view::{ViewPlugin, ViewSystems};
@@ -266,6 +268,38 @@ fn a_paused_picture_shows_what_was_while_more_comes() {
     });
     let Some(picture) = picture else { return };
     assert_ridge(&picture, look, &[1.0, 2.0]);
+}
+
+#[test]
+fn a_replay_shows_the_moment_that_is_asked_for_with_its_notes_and_curves() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("take.h5");
+    // Silence, a chirp of 3.5 s that ends at 7.5 s, and a loud second after it, which must not be seen.
+    let samples = (0..(8.5 * RATE) as u64).flat_map(|at| {
+        let t = at as f64 / RATE - 4.0;
+        let phase = TAU * 200.0 * (t.exp2() - 1.0) / 2.0_f64.ln();
+        let sample = if (0.0..3.5).contains(&t) { 0.7 * phase.sin() as f32 } else { 0.0 };
+        let later = if t >= 3.5 { 0.9 * (at as f32 * 0.5).sin() } else { 0.0 };
+        [sample + later; 2]
+    });
+    let row =
+        |seconds: f64, [status, data1, data2]: [u8; 3]| MidiRow { sample: (seconds * RATE) as u64, status, data1, data2, kind: 0 };
+    let mut midi: Vec<MidiRow> = vec![row(1.0, [0x90, 69, 110]), row(1.0, [0xE0, 0, 64])];
+    midi.extend((0..=60).map(|step| {
+        let turn = TAU * f64::from(step) / 30.0;
+        row(2.0 + f64::from(step) / 20.0, [0xE0, 0, (64.0 + 60.0 * turn.sin()) as u8])
+    }));
+    midi.push(row(4.9, [0x80, 69, 0]));
+    let value = |seconds: f64, normalized: f64| AutomationRow { sample: (seconds * RATE) as u64, parameter: 5, normalized };
+    let automation: Vec<AutomationRow> = (0..=85).map(|step| value(f64::from(step) / 10.0, f64::from(step % 30) / 30.0)).collect();
+    recording::write(&path, "Lead", &samples.collect::<Vec<_>>(), &midi, &automation, 5.0);
+    let mailbox = Mailbox::default();
+    let source = ReplaySource::start(&path, mailbox.clone()).unwrap();
+    let deck = Deck::new(source.control(), false).standing_at(7.5);
+    let look = Look::above(SIZE, Free::beside(0.0, timeline::TAKES / SIZE.y as f32));
+    let view = ViewPlugin { deck: Some(deck), replay: Some("take.h5".into()), ..ViewPlugin::new(mailbox) };
+    let Some(picture) = golden("replay", view, |app| from_above(app, look)) else { return };
+    assert_ridge(&picture, look, &[0.5, 1.0, 2.0]);
 }
 
 #[test]

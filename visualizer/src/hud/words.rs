@@ -4,6 +4,7 @@ use send_learn_protocol::packet::hello::{Description, PropertyKey};
 use send_learn_protocol::record::{Transport, TransportFlags};
 use send_learn_protocol::tap::Health;
 
+use crate::curves::Control;
 use crate::source::Link;
 use crate::stream::Stream;
 use crate::streams::{ReceiverState, SourceState};
@@ -106,6 +107,20 @@ pub fn meter(transport: Option<&Transport>) -> String {
 /// Bar and beat.
 pub fn bar(stream: &Stream) -> String {
     stream.bar_and_beat().map_or_else(nothing, |(bar, beat)| format!("{bar}.{beat}"))
+}
+
+/// Each curve and its value where the picture stands.
+pub fn curves(stream: &Stream) -> String {
+    let (curves, at) = (&stream.curves, stream.shown());
+    let told = curves.iter().filter_map(|curve| {
+        let value = curve.at(at, curves.grain())?;
+        Some(match curve.control {
+            Control::Bend(channel) => format!("{} {:+.2}", curves.name(curve.control), curves.bend(channel, at)),
+            control => format!("{} {:.0} %", curves.name(control), value * 100.0),
+        })
+    });
+    let words = told.collect::<Vec<_>>().join(", ");
+    if words.is_empty() { nothing() } else { words }
 }
 
 /// Payload received, in kbit or Mbit a second.

@@ -296,6 +296,15 @@ fn event(key: StreamKey, record: Record<'_>, delivery: Delivery) -> Option<Event
         Record::Midi(midi) if midi.kind == MidiKind::Message => {
             Some(Event::Midi { key, message: MidiMessage { position: midi.position, bytes: midi.bytes } })
         }
+        Record::Automation(automation) => Some(Event::Automation {
+            key,
+            parameter: automation.parameter,
+            position: automation.position,
+            value: automation.normalized,
+        }),
+        Record::Parameter(parameter) => {
+            Some(Event::Parameter { key, parameter: parameter.parameter, name: parameter.name.to_owned() })
+        }
         Record::Transport(transport) => Some(Event::Transport { key, transport }),
         Record::Gap(gap) => Some(Event::Gap { key, position: gap.position, frames: gap.frames }),
         Record::Property(property) => {

@@ -137,6 +137,26 @@ pub enum Event {
         /// The message.
         message: MidiMessage,
     },
+    /// A value of a parameter, possibly out of order.
+    Automation {
+        /// The stream.
+        key: StreamKey,
+        /// Which parameter.
+        parameter: u32,
+        /// From where on, in samples.
+        position: SamplePosition,
+        /// 0 to 1.
+        value: f64,
+    },
+    /// What a parameter is called.
+    Parameter {
+        /// The stream.
+        key: StreamKey,
+        /// Which parameter.
+        parameter: u32,
+        /// Its name.
+        name: String,
+    },
     /// The host's transport, possibly out of order.
     Transport {
         /// The stream.
@@ -166,13 +186,24 @@ impl Event {
         size_of::<Self>()
             + match self {
                 Self::Audio { samples, .. } => size_of_val(&samples[..]),
-                Self::Property { text, .. } | Self::Notice(text) | Self::Receiver { name: text, .. } => text.len(),
+                Self::Property { text, .. }
+                | Self::Parameter { name: text, .. }
+                | Self::Notice(text)
+                | Self::Receiver { name: text, .. } => text.len(),
                 _ => 0,
             }
     }
 
     /// Whether the picture heals by itself when this event is left out.
     fn is_replaceable(&self) -> bool {
-        matches!(self, Self::Audio { .. } | Self::Midi { .. } | Self::Transport { .. } | Self::Health { .. } | Self::Gap { .. })
+        matches!(
+            self,
+            Self::Audio { .. }
+                | Self::Midi { .. }
+                | Self::Automation { .. }
+                | Self::Transport { .. }
+                | Self::Health { .. }
+                | Self::Gap { .. }
+        )
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod band;
 pub mod picture;
+pub mod recording;
 pub mod studio;
 
 use std::time::Instant;

@@ -1,5 +1,6 @@
 //! Turns takes of a recording into the events that a live source would have given, up to a moment.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Instant;
 
@@ -7,7 +8,7 @@ use send_learn_protocol::record::{Transport, TransportFlags};
 use send_learn_protocol::tap::{Arrival, Health};
 use send_learn_protocol::units::{SamplePosition, TakeId};
 
-use super::recording::{BlockRow, Reader, RecordingError, Take};
+use super::recording::{AutomationRow, BlockRow, Reader, RecordingError, Take};
 use crate::source::{Delivery, Event, MidiMessage, StreamKey};
 
 /// How much of what was before a moment is given with it, in seconds: what the picture shows of it.
@@ -98,7 +99,7 @@ impl Feed {
         emit(Event::Gap { key: self.key, position: SamplePosition(range.start), frames: range.end - range.start });
     }
 
-    /// MIDI, transport and gaps of `range`.
+    /// MIDI, automation, transport and gaps of `range`.
     fn events(&mut self, range: Range<u64>, emit: &mut impl FnMut(Event)) {
         let Some((_, reader)) = &self.reader else { return };
         let (key, tables) = (self.key, &reader.tables);
@@ -106,7 +107,18 @@ impl Feed {
             let message = MidiMessage { position: SamplePosition(row.sample), bytes: [row.status, row.data1, row.data2] };
             emit(Event::Midi { key, message });
         }
+        if self.is_fresh {
+            let named = tables.parameters.iter().map(|row| (row.parameter, row.name.as_str().to_owned()));
+            named.for_each(|(parameter, name)| emit(Event::Parameter { key, parameter, name }));
+        }
         // What holds at the begin may have been said long before.
+        let before = &tables.automation[..tables.automation.partition_point(|row| row.sample < range.start)];
+        let held: BTreeMap<u32, &AutomationRow> = before.iter().filter(|_| self.is_fresh).map(|row| (row.parameter, row)).collect();
+        let here = rows(&tables.automation, &range, |row| row.sample);
+        for row in held.into_values().chain(here) {
+            let position = SamplePosition(row.sample);
+            emit(Event::Automation { key, parameter: row.parameter, position, value: row.normalized });
+        }
         let from = tables.transport.partition_point(|row| row.sample <= range.start).saturating_sub(1);
         let first = tables.transport[from..].first().filter(|row| row.sample < range.start && self.is_fresh);
         let here = rows(&tables.transport, &range, |row| row.sample);

@@ -5,7 +5,7 @@ use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use hdf5::types::VarLenUnicode;
+use hdf5::types::{FixedUnicode, VarLenUnicode};
 use hdf5::{Dataset, File, H5Type};
 use send_learn_protocol::packet::hello::{Description, MAX_CHANNELS, PropertyKey};
 use send_learn_protocol::units::HostNanos;
@@ -70,6 +70,23 @@ pub(super) struct MidiRow {
     pub(super) kind: u8,
 }
 
+/// A row of `/automation`.
+#[derive(Clone, Copy, Debug, H5Type)]
+#[repr(C)]
+pub(super) struct AutomationRow {
+    pub(super) sample: u64,
+    pub(super) parameter: u32,
+    pub(super) normalized: f64,
+}
+
+/// A row of `/parameters`.
+#[derive(Clone, Copy, Debug, H5Type)]
+#[repr(C)]
+pub(super) struct ParameterRow {
+    pub(super) parameter: u32,
+    pub(super) name: FixedUnicode<64>,
+}
+
 /// A row of `/transport`.
 #[derive(Clone, Copy, Debug, H5Type)]
 #[repr(C)]
@@ -117,6 +134,8 @@ pub(super) struct ClockRow {
 #[derive(Debug, Default)]
 pub(super) struct Tables {
     pub(super) midi: Vec<MidiRow>,
+    pub(super) automation: Vec<AutomationRow>,
+    pub(super) parameters: Vec<ParameterRow>,
     pub(super) transport: Vec<TransportRow>,
     pub(super) blocks: Vec<BlockRow>,
     pub(super) gaps: Vec<GapRow>,
@@ -310,6 +329,8 @@ impl Reader {
             let audio = if channels > 0 { Some(file.dataset("audio")?) } else { None };
             let tables = Tables {
                 midi: file.dataset("midi")?.read_raw()?,
+                automation: file.dataset("automation")?.read_raw()?,
+                parameters: file.dataset("parameters")?.read_raw()?,
                 transport: file.dataset("transport")?.read_raw()?,
                 blocks: file.dataset("blocks")?.read_raw()?,
                 gaps: file.dataset("gaps")?.read_raw()?,
