@@ -149,7 +149,8 @@ fn draw(
     }
     let seconds = reel.seconds;
     reel.waiting.insert(number, seconds);
-    let now = monotonic();
+    // When it will be drawn.
+    let now = monotonic() + (f64::from(frame.0) * 1e6) as u64;
     let mut lines = String::new();
     for stream in &streams {
         let network = stream.health.map_or(f64::NAN, |health| health.latency_ms);

@@ -11,6 +11,7 @@ pub mod choice;
 pub mod clock;
 pub mod curves;
 pub mod deck;
+pub mod drawing;
 pub mod export;
 pub mod film;
 pub mod flat;

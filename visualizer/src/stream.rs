@@ -188,8 +188,8 @@ impl Stream {
         self.score.at(self.shown)
     }
 
-    /// From the source to the pixel, in milliseconds: in the mailbox, smoothed, and in the frames that are made meanwhile, each of which
-    /// takes `frame_ms`.
+    /// From the source to the pixel, in milliseconds: in the mailbox, smoothed, and in the frames that are on their way to the screen, which
+    /// takes them `frame_ms`.
     pub fn to_pixel_ms(&self, frame_ms: f32) -> f64 {
         f64::from(self.lag.view) + self.smoothing() * 1_000.0 + f64::from(frame_ms)
     }

@@ -6,6 +6,7 @@ use crate::bars::{self, BarLines};
 use crate::camera::{self, Free};
 use crate::choice::{self, Choice, Typing};
 use crate::deck::{self, Deck};
+use crate::drawing::{Drawing, DrawingPlugin};
 use crate::export::Recording;
 use crate::flat::FlatPlugin;
 use crate::health::bodies::{self, SparkBodies};
@@ -79,7 +80,7 @@ impl Plugin for ViewPlugin {
         if let Some(keeper) = &self.keeper {
             app.insert_resource(keeper.clone());
         }
-        app.add_plugins((UploadPlugin, FlatPlugin, TerrainPlugin, WaveformPlugin, LanePlugin, FramePlugin))
+        app.add_plugins((UploadPlugin, DrawingPlugin, FlatPlugin, TerrainPlugin, WaveformPlugin, LanePlugin, FramePlugin))
             .insert_resource(Inbox(self.mailbox.clone()))
             .insert_resource(state)
             .insert_resource(Theme(self.theme))
@@ -188,8 +189,7 @@ fn texts(mut commands: Commands<'_, '_>, mut fonts: ResMut<'_, Assets<Font>>) {
     commands.insert_resource(typeface);
 }
 
-/// How long frames take, smoothed.
-fn measure(time: Res<'_, Time<Real>>, mut frame: ResMut<'_, FrameTime>) {
-    let milliseconds = time.delta_secs() * 1_000.0;
-    frame.0 += (milliseconds - frame.0) * 0.1;
+/// How long frames take until they are drawn; as long as that is not known, from one to the next.
+fn measure(time: Res<'_, Time<Real>>, drawing: Res<'_, Drawing>, mut frame: ResMut<'_, FrameTime>) {
+    frame.0 = drawing.milliseconds().unwrap_or(time.delta_secs() * 1_000.0);
 }
