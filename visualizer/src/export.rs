@@ -35,6 +35,11 @@ pub struct Saying {
 }
 
 impl Saying {
+    /// What is said.
+    pub fn words(&self) -> &str {
+        &self.words
+    }
+
     /// Says something.
     pub fn say(&mut self, words: impl Into<String>) {
         *self = Self { words: words.into(), left: STAY };

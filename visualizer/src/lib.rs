@@ -22,6 +22,7 @@ pub mod lane;
 pub mod layout;
 pub mod meter;
 pub mod moment;
+pub mod monitor;
 pub mod notes;
 pub mod piano_roll;
 pub mod picking;

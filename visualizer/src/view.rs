@@ -17,6 +17,7 @@ use crate::hud::{Typeface, axes, card, header, help, machines, panel, timeline};
 use crate::lane::{self, LanePlugin, LaneRows};
 use crate::layout::Grid;
 use crate::moment::Moment;
+use crate::monitor::{self, Monitor};
 use crate::piano_roll::{self, NoteBodies};
 use crate::picking::{self, OverPanel};
 use crate::settings::Keeper;
@@ -95,6 +96,7 @@ impl Plugin for ViewPlugin {
             .init_resource::<panel::Open>()
             .init_resource::<FrameTime>()
             .init_resource::<export::Saying>()
+            .init_resource::<Monitor>()
             .init_resource::<ClearColor>()
             .register_required_components::<Stream, NoteBodies>()
             .register_required_components::<Stream, SparkBodies>()
@@ -108,7 +110,16 @@ impl Plugin for ViewPlugin {
             .add_systems(
                 Update,
                 (
-                    (time_keys::steer, timeline::mark, choice::keys, camera::fly, help::keys, panel::keys, export::keys)
+                    (
+                        time_keys::steer,
+                        timeline::mark,
+                        choice::keys,
+                        camera::fly,
+                        help::keys,
+                        panel::keys,
+                        export::keys,
+                        monitor::keys,
+                    )
                         .run_if(choice::commands),
                     (typing::letters, typing::begin.run_if(choice::commands)).chain(),
                     panel::mouse,
@@ -167,6 +178,7 @@ impl Plugin for ViewPlugin {
                 )
                     .in_set(ViewSystems::Label),
             )
+            .add_systems(Update, monitor::play.before(header::update).in_set(ViewSystems::Label))
             .add_systems(
                 Update,
                 (

@@ -3,6 +3,8 @@
 use bevy::prelude::*;
 
 use super::{Typeface, set, words};
+use crate::choice::Choice;
+use crate::monitor::Monitor;
 use crate::stream::Stream;
 use crate::streams::{Inbox, SourceState};
 use crate::theme::{Ink, Tint};
@@ -49,7 +51,7 @@ pub fn spawn(commands: &mut Commands<'_, '_>, typeface: &Typeface) {
 /// Keeps the header true.
 pub fn update(
     state: Res<'_, SourceState>,
-    inbox: Res<'_, Inbox>,
+    (inbox, monitor, choice): (Res<'_, Inbox>, Res<'_, Monitor>, Res<'_, Choice>),
     streams: Query<'_, '_, &Stream>,
     line: Single<'_, '_, (&mut Text, &mut Ink), With<StateLine>>,
     mut invitation: Single<'_, '_, &mut Text, (With<Invitation>, Without<StateLine>)>,
@@ -64,6 +66,9 @@ pub fn update(
     match inbox.0.dropped() {
         0 => {}
         dropped => words += &format!("  ·  this view was too slow and left out {dropped} packets (the recording has them)"),
+    }
+    if let Some(stream) = streams.iter().find(|stream| monitor.plays(stream)) {
+        words += &format!("  ·  listening to {}", choice.name(stream));
     }
     if !state.notice.is_empty() {
         words += &format!("  ·  {}", state.notice);

@@ -31,6 +31,7 @@ pub const KEYS: [(&str, &[(&str, &str)]); 4] = [
             ("S", "show the selected one alone"),
             ("X", "hide it"),
             ("A", "show all"),
+            ("M", "listen to the selected one; off"),
             ("F2", "call it otherwise, in this view"),
             ("/ or F3", "look for a stream"),
         ],
