@@ -173,7 +173,7 @@ fn record(data: &Path, minutes: u64) -> Result<()> {
 }
 
 fn open(data: &Path) -> Result<Sources> {
-    let sources = Sources::open(&files(data)?);
+    let sources = Sources::open_unchanged(&files(data)?);
     ensure!(sources.takes.len() == usize::from(STREAMS), "{} takes", sources.takes.len());
     Ok(sources)
 }

@@ -175,7 +175,7 @@ pub(super) fn open(paths: &[PathBuf]) -> anyhow::Result<Sources> {
     for path in paths {
         files.extend(source::files(path)?);
     }
-    let sources = Sources::open(&files);
+    let sources = Sources::open_unchanged(&files);
     for path in &sources.unfinished {
         eprintln!("send-learn: left out, because it is still being written: {}", path.display());
     }
