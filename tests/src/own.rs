@@ -56,6 +56,8 @@ pub fn memory() -> Result<u64> {
 pub struct Toil {
     /// How often it gave up the processor to wait for something.
     pub waits: u64,
+    /// How often the system had to find a page of memory, or of the program, that it touched.
+    pub faults: u64,
     /// CPU time, in nanoseconds.
     pub nanos: u64,
 }
@@ -71,7 +73,11 @@ pub fn toil() -> Toil {
         usage.assume_init()
     };
     let nanos = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Toil { waits: usage.ru_nvcsw as u64, nanos: nanos.tv_sec as u64 * 1_000_000_000 + nanos.tv_nsec as u64 }
+    Toil {
+        waits: usage.ru_nvcsw as u64,
+        faults: (usage.ru_minflt + usage.ru_majflt) as u64,
+        nanos: nanos.tv_sec as u64 * 1_000_000_000 + nanos.tv_nsec as u64,
+    }
 }
 
 /// What this thread did so far: unknown here.

@@ -16,6 +16,9 @@ use serde_json::Value;
 /// What the plugin may take of a block's time in 999 of 1,000 blocks, in a build without optimisations.
 const SHARE: f64 = 0.1;
 
+/// How often the audio thread may wait for a page of the program that is used for the first time, in a whole run.
+const PAGES: f64 = 2.0;
+
 /// Plays for `seconds`; `meanwhile` does what a person would rather not see. The output is compared by the host itself.
 fn play(
     rig: &mut Rig,
@@ -32,6 +35,7 @@ fn play(
     println!("{seen}");
     let number = |value: &Value| value.as_f64().context("not a number");
     ensure!(number(&seen["waits_in_the_plugin"])? == 0.0, "the audio thread had to wait in the plugin: {seen}");
+    ensure!(number(&seen["waits_for_pages"])? <= PAGES, "the plugin touches memory for the first time while it plays: {seen}");
     let (most, of) = (number(&seen["nanos"]["p99.9"])?, number(&seen["nanos"]["of"])?);
     ensure!(most < SHARE * of, "the plugin takes {most} ns of a block of {of}");
     Ok(host)

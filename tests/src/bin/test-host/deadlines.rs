@@ -1,7 +1,8 @@
 //! A host that plays in real time on a machine that has more to do than it can: was a block ever late because of the plugin?
 //!
 //! Under load every thread is late now and then, whatever it does. So three things are told apart: blocks that were late at all;
-//! how often the audio thread had to wait for something within the plugin; and the CPU time that the plugin took.
+//! how often the audio thread had to wait for something within the plugin, and how often for a page of the program itself; and the
+//! CPU time that the plugin took.
 
 use std::time::{Duration, Instant};
 
@@ -28,7 +29,8 @@ pub(crate) fn play(rack: &mut Rack, seconds: u64) -> Result<Value> {
     let events = EventBuffer::new();
     let length = Duration::from_secs_f64(BLOCK as f64 / f64::from(RATE));
     let (mut left, mut right) = (vec![0.0; BLOCK], vec![0.0; BLOCK]);
-    let (mut late, mut late_without, mut waits, mut toil) = (0u64, 0u64, 0u64, Vec::with_capacity(blocks as usize));
+    let (mut late, mut late_without, mut toil) = (0u64, 0u64, Vec::with_capacity(blocks as usize));
+    let (mut waits, mut waits_for_pages) = (0u64, 0u64);
     let begun = Instant::now();
     for block in 0..blocks {
         let due = begun + length * block as u32;
@@ -44,7 +46,9 @@ pub(crate) fn play(rack: &mut Rack, seconds: u64) -> Result<Value> {
         late += u64::from(Instant::now() > due + length);
         let same = |heard: &[f32], played: &[f32]| heard.iter().zip(played).all(|(one, other)| one.to_bits() == other.to_bits());
         ensure!(same(heard[0], &left) && same(heard[1], &right), "block {block} does not sound as it is played");
-        waits += after.waits - before.waits;
+        // Where the system first had to find a page of the program, it may have the thread wait until it has.
+        let kind = if after.faults > before.faults { &mut waits_for_pages } else { &mut waits };
+        *kind += after.waits - before.waits;
         toil.push(after.nanos - before.nanos);
     }
     drop(load);
@@ -53,6 +57,7 @@ pub(crate) fn play(rack: &mut Rack, seconds: u64) -> Result<Value> {
     let at = |share: f64| toil[((toil.len() - 1) as f64 * share) as usize];
     Ok(json!({
         "blocks": blocks, "late": late, "late_before_the_plugin": late_without, "waits_in_the_plugin": waits,
+        "waits_for_pages": waits_for_pages,
         "nanos": { "median": at(0.5), "p99.9": at(0.999), "most": at(1.0), "of": length.as_nanos() as u64 },
     }))
 }
