@@ -12,6 +12,7 @@ use std::process::{Command, Output};
 use send_learn::export::{ExportError, FORMATS, MANIFEST, Manifest, Request, export};
 use send_learn::sequences::{Plan, Settings};
 use send_learn::source::{Sources, files};
+use send_learn::store::layout::AUDIO_CHUNK;
 use takes::{Take, melody, take, written};
 
 fn command(arguments: &[&str]) -> Output {
@@ -143,6 +144,24 @@ fn a_file_in_which_a_note_was_changed_on_disk_is_named_and_left_out() {
 }
 
 #[test]
+fn sound_that_was_changed_on_disk_is_named_by_its_samples_and_its_windows_are_left_out() {
+    let (data, _sources) = written(&[short_take(1), short_take(2)]);
+    let broken = files(data.path()).unwrap()[0].clone();
+    let chunk = hdf5::File::open(&broken).unwrap().dataset("audio").unwrap().chunk_info(2).unwrap();
+    let mut bytes = fs::read(&broken).unwrap();
+    bytes[chunk.addr as usize + 1_000] ^= 1;
+    fs::write(&broken, bytes).unwrap();
+    let out = data.path().join("out");
+    let arguments = [&["export", "parquet", data.path().to_str().unwrap(), "--out", out.to_str().unwrap()], &SHORT[..]];
+    let output = command(&arguments.concat());
+    assert_eq!(output.status.code(), Some(1));
+    let words = format!("{} is damaged: samples {} and on cannot be read", "Keys-0001.h5", 2 * AUDIO_CHUNK);
+    assert!(said(&output).contains(&words), "{}", said(&output));
+    // Windows of 2 s, each 1.5 s later: the chunk lies in the first alone.
+    assert_eq!((manifest(&out).contents.total(), manifest(&out).contents.skipped.len()), (9, 1));
+}
+
+#[test]
 fn a_split_that_stays_empty_is_told() {
     let (data, _sources) = written(&[short_take(1)]);
     let export = |out: &str, shares: &[&str]| {
@@ -240,6 +259,10 @@ fn an_interrupted_export_goes_on_where_it_stopped_and_ends_the_same() {
         assert_eq!(manifest(&whole), manifest(&again));
         if ["pytorch", "tensorflow", "safetensors", "webdataset"].contains(&format) {
             assert!(!finished.is_empty() && first.get().unwrap() > 1, "{format}: nothing of the first run was used again");
+        }
+        // Whether samples are asked for says nothing where they go along always or never.
+        if ["midi+audio", "tokens", "parquet"].contains(&format) {
+            export(format, &Request { audio: true, ..request(&again) }, &|_| ()).unwrap();
         }
         // Done is done.
         export(format, &request(&again), &|done| assert_eq!(done, plan.sequences.len() as u64)).unwrap();

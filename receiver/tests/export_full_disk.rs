@@ -69,6 +69,7 @@ fn an_export_to_a_full_disk_says_so_and_goes_on_when_there_is_room() {
     assert_eq!(statuses, ["1", "0", "0"], "{text}");
     let first = text.split("status 1").next().unwrap();
     assert!(first.contains("No space left on device") && first.contains("again"), "{first}");
+    assert!(!first.contains("ZipWriter"), "a library's words: {first}");
     assert!(text.contains(".unfinished") && !first.contains("manifest.json"), "what was finished is kept: {text}");
     let kept = contents(&there.path().join("kept"));
     assert!(kept.len() > 3, "several files: {:?}", kept.iter().map(|(name, _)| name).collect::<Vec<_>>());

@@ -5,10 +5,15 @@
 mod exports;
 #[path = "common/sequences.rs"]
 mod sequences;
+#[path = "common/takes.rs"]
+mod takes;
 
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Mutex;
+use std::time::Duration;
 
-use send_learn::export::{Format, Hdf5, Parquet, Shard};
+use send_learn::export::{FORMATS, Format, Hdf5, Parquet, Shard};
 use send_learn::music::Note;
 use send_learn::sequences::{Sequence, Split};
 
@@ -33,6 +38,44 @@ fn parquet() {
     exports_in_flat_memory(&Parquet);
 }
 
+/// By the command, in every format: an export of five times as many sequences takes no more.
+#[test]
+fn of_recordings() {
+    let _alone = ALONE.lock();
+    let folder = tempfile::tempdir().expect("a folder");
+    // Windows of a second, five of which begin in each.
+    let data = |sequences: u64| {
+        let (data, seconds) = (folder.path().join(sequences.to_string()), sequences / 5 + 1);
+        let take = takes::take(1);
+        takes::Take { channels: 0, seconds, notes: takes::melody(1, seconds), ..take }.write(&data);
+        data
+    };
+    let (few, many) = (data(WARM / 2), data(SEQUENCES));
+    for format in FORMATS {
+        let [before, after] = [&few, &many].map(|data| peak_of_export(format, data, &folder.path().join("out")));
+        println!("{format}: {} MiB, {} MiB for five times as many", before >> 20, after >> 20);
+        assert!(after < before + BOUND, "{format}: {before} bytes, then {after}");
+    }
+}
+
+/// The most memory, in bytes, that the command had.
+fn peak_of_export(format: &str, data: &Path, out: &Path) -> u64 {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_send-learn"));
+    command.args(["export", format, "--sequence-length", "1", "--overlap", "0.8", "--min-midi-events", "1"]);
+    let mut export = command.arg("--out").arg(out).arg(data).stdout(Stdio::null()).spawn().expect("the command runs");
+    let mut peak = 0;
+    let status = loop {
+        peak = peak.max(peak_bytes(&export.id().to_string()).unwrap_or_default());
+        if let Some(status) = export.try_wait().expect("it is ours") {
+            break status;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    };
+    assert!(status.success(), "{format}");
+    std::fs::remove_dir_all(out).expect("it made a folder");
+    peak
+}
+
 fn exports_in_flat_memory<F: Format>(format: &F) {
     let _alone = ALONE.lock();
     let folder = tempfile::tempdir().expect("a folder");
@@ -44,11 +87,11 @@ fn exports_in_flat_memory<F: Format>(format: &F) {
         vary(&mut sequence, number);
         shard.add(format.encode(&sequence, &plan).expect("a sequence has its form")).expect("a sequence is added");
         if number == WARM {
-            warm = peak_bytes();
+            warm = peak_bytes("self").expect("Linux tells");
         }
     }
     shard.finish().expect("the file is completed");
-    let more = peak_bytes() - warm;
+    let more = peak_bytes("self").expect("Linux tells") - warm;
     let file = std::fs::metadata(&plan.path).expect("a file").len();
     println!("{}: {} MiB more memory for a file of {} MiB", F::NAME, more >> 20, file >> 20);
     assert!(more < BOUND, "{more} more bytes after {WARM} sequences");
@@ -64,9 +107,9 @@ fn vary(sequence: &mut Sequence, number: u64) {
         .collect();
 }
 
-/// The most memory that this process has had, in bytes.
-fn peak_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux tells");
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("the peak is told");
-    line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).expect("a number of KiB") << 10
+/// The most memory that a process has had, in bytes; none once it has ended.
+fn peak_bytes(process: &str) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? << 10)
 }

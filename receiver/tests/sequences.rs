@@ -14,7 +14,7 @@ use takes::{RATE, Take, marker, melody, sample, take, written};
 fn sequences(sources: &Sources, settings: &Settings) -> Vec<Sequence> {
     let plan = Plan::new(sources, settings);
     assert!(plan.broken.is_empty(), "{:?}", plan.broken);
-    let workshop = Workshop::new(sources, settings);
+    let workshop = Workshop::new(sources, settings, true);
     plan.sequences.iter().map(|planned| workshop.prepare(planned).unwrap()).collect()
 }
 

@@ -88,7 +88,7 @@ fn write(out: &mut String, manifest: &Manifest, features: bool) -> std::fmt::Res
         ] {
             if !list.is_empty() {
                 writeln!(out, "{title}:\n")?;
-                list.iter().try_for_each(|why| writeln!(out, "- {why}"))?;
+                list.iter().try_for_each(|why| writeln!(out, "- {}", plain(why)))?;
                 writeln!(out)?;
             }
         }
@@ -131,11 +131,15 @@ fn table(out: &mut String, title: &str, unit: &str, counts: &BTreeMap<String, u6
     }
     writeln!(out, "| {title} | {unit} |\n| --- | --- |")?;
     for (name, count) in counts {
-        let name = if name.is_empty() { "(not stated)" } else { name };
-        // What people typed must not break the table.
-        writeln!(out, "| {} | {count} |", name.replace('|', "\\|").replace(['\n', '\r'], " "))?;
+        writeln!(out, "| {} | {count} |", if name.is_empty() { "(not stated)".to_owned() } else { plain(name) })?;
     }
     writeln!(out)
+}
+
+/// What people typed, as text alone: it must not break the table, and hubs show the card as a web page.
+fn plain(text: &str) -> String {
+    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace(['\n', '\r'], " ");
+    ['\\', '|', '[', ']', '`', '*', '_'].into_iter().fold(text, |text, sign| text.replace(sign, &format!("\\{sign}")))
 }
 
 /// A YAML string.
@@ -146,6 +150,12 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_people_typed_is_shown_as_they_typed_it() {
+        assert_eq!(plain("Ada & Bob's <b>|\n[x](y)"), "Ada &amp; Bob's &lt;b&gt;\\| \\[x\\](y)");
+        assert_eq!(plain("CC-BY-4.0"), "CC-BY-4.0");
+    }
 
     #[test]
     fn files_that_were_sent_are_not_called_a_daw() {

@@ -157,6 +157,8 @@ pub trait Format: Sync {
     const LAYOUT: Layout;
     /// Whether it holds the features of the sound.
     const FEATURES: bool = true;
+    /// Whether samples go along where they are asked for, and only there.
+    const OPTIONAL_AUDIO: bool = true;
     /// The most sequences in a file of those that are divided, however small they are.
     const MOST_SEQUENCES: usize = usize::MAX;
 

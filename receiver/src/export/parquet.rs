@@ -45,14 +45,14 @@ impl Format for Parquet {
 
     const NAME: &'static str = "parquet";
     const LAYOUT: Layout = Layout::OneFile;
+    const OPTIONAL_AUDIO: bool = false;
 
     fn file_name(&self, _split: Option<Split>, _number: usize, _count: usize) -> String {
         "index.parquet".to_owned()
     }
 
     fn encode(&self, sequence: &Sequence, plan: &ShardPlan) -> Result<Row, String> {
-        let without_audio = ShardPlan { audio: false, ..plan.clone() };
-        let arrays = columns::arrays(sequence, &without_audio);
+        let arrays = columns::arrays(sequence, plan);
         let features = arrays.iter().filter(|array| moments::told(&array.field)).map(Moments::of).collect();
         Ok(Row { about: sequence.about.clone(), notes: sequence.music.notes.clone(), features })
     }

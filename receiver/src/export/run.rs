@@ -28,7 +28,7 @@ const STAMP: &str = "plan";
 const CARD: &str = "README.md";
 
 /// What to export, and where to.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
     /// The recordings.
     pub sources: &'a Sources,
@@ -58,6 +58,8 @@ struct Done {
 /// # Errors
 /// [`ExportError`]. What was finished is kept, and the same call goes on there.
 pub(super) fn run<F: Format>(format: &F, request: &Request<'_>, progress: &dyn Fn(u64)) -> Result<Manifest, ExportError> {
+    // Where it is no choice, saying it makes no other export.
+    let request = &Request { audio: request.audio && F::OPTIONAL_AUDIO, ..*request };
     let Request { plan, settings, out, .. } = request;
     if plan.sequences.is_empty() {
         return Err(ExportError::Nothing { left_out: plan.left_out.iter().map(|(reason, count)| (*reason, *count)).collect() });
@@ -68,7 +70,7 @@ pub(super) fn run<F: Format>(format: &F, request: &Request<'_>, progress: &dyn F
         return Ok(manifest);
     }
     let unfinished = claim(out, &digest)?;
-    let workshop = Workshop::new(request.sources, settings);
+    let workshop = Workshop::new(request.sources, settings, F::FEATURES);
     let (mut contents, mut files) = (Contents::default(), Vec::new());
     let mut before = 0;
     for job in divide(format, request) {
@@ -126,7 +128,7 @@ fn manifest_of<F: Format>(request: &Request<'_>, digest: String, contents: Conte
         audio: request.audio,
         contents,
         performances: plan.performances.clone(),
-        repeated_takes: plan.repeats.len() as u64,
+        repeated_takes: plan.repeated_takes(),
         left_out: plan.left_out.clone(),
         broken: request.sources.broken.iter().chain(&plan.broken).map(StoreError::within_data).collect(),
         files,

@@ -77,8 +77,7 @@ impl Outlook {
             side.sequences += 1;
             side.seconds += planned.size(sources).0 as f64 / sources.takes[planned.take].summary.sample_rate;
         }
-        let repeated_takes = plan.repeats.len() as u64;
-        Self { settings: settings.clone(), splits, left_out: plan.left_out.clone(), repeated_takes }
+        Self { settings: settings.clone(), splits, left_out: plan.left_out.clone(), repeated_takes: plan.repeated_takes() }
     }
 
     /// Sequences on all sides.

@@ -22,10 +22,13 @@ const KEYS: u8 = 24;
 /// The channel of percussion in General MIDI, from 0.
 const PERCUSSION: u8 = 9;
 
-/// The takes with the most notes, each name once.
+/// The takes with the most notes, each name once, and none that plays another one's notes again.
 pub(super) fn rolls(takes: &[Quality]) -> Vec<Markup> {
-    let mut busiest: Vec<(&Quality, &Excerpt)> =
-        takes.iter().filter_map(|take| Some((take, take.playing.excerpt.as_ref()?))).collect();
+    let mut busiest: Vec<(&Quality, &Excerpt)> = takes
+        .iter()
+        .filter(|take| take.repeats.is_none())
+        .filter_map(|take| Some((take, take.playing.excerpt.as_ref()?)))
+        .collect();
     busiest.sort_by_key(|(take, _)| std::cmp::Reverse(take.playing.measures.notes));
     let mut names: Vec<&str> = Vec::new();
     busiest.retain(|(take, _)| {

@@ -1,6 +1,6 @@
 //! Which sequences there are: windows on the common timeline, and why others were left out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
@@ -232,6 +232,12 @@ impl Plan {
             });
         }
         base + windows
+    }
+
+    /// How many takes that sequences are cut from repeat another one of these.
+    pub fn repeated_takes(&self) -> u64 {
+        let cut: BTreeSet<usize> = self.sequences.iter().map(|planned| planned.take).collect();
+        self.repeats.iter().filter(|(take, other)| cut.contains(take) && cut.contains(other)).count() as u64
     }
 
     fn leave_out(&mut self, reason: Reason) {

@@ -43,14 +43,15 @@ pub enum PrepareError {
 pub struct Workshop<'a> {
     sources: &'a Sources,
     settings: &'a Settings,
+    with_features: bool,
     plans: Mutex<HashMap<u64, Arc<features::Plan>>>,
     scores: Mutex<Vec<(usize, Arc<Score>)>>,
 }
 
 impl<'a> Workshop<'a> {
-    /// A workshop for sequences that were planned from these sources with these settings.
-    pub fn new(sources: &'a Sources, settings: &'a Settings) -> Self {
-        Self { sources, settings, plans: Mutex::default(), scores: Mutex::default() }
+    /// A workshop for sequences that were planned from these sources with these settings. Without features, those of each are empty.
+    pub fn new(sources: &'a Sources, settings: &'a Settings, with_features: bool) -> Self {
+        Self { sources, settings, with_features, plans: Mutex::default(), scores: Mutex::default() }
     }
 
     /// Makes a sequence.
@@ -65,7 +66,7 @@ impl<'a> Workshop<'a> {
             first_sample: planned.range.start,
             source: error,
         };
-        let features = self.features(source, &audio).map_err(unusable)?;
+        let features = if self.with_features { self.features(source, &audio).map_err(unusable)? } else { Features::default() };
         let music = self.music(planned)?;
         let about = about(source, planned, &audio, &music, self.note_sources(planned));
         Ok(Sequence { about, audio, features, music })

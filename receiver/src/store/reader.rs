@@ -12,8 +12,8 @@ use serde::Serialize;
 use super::checksum::{self, Checksum};
 use super::chunk::{read_audio, storage_of};
 use super::layout::{
-    AutomationRow, BlockRow, ClockRow, FORMAT, FeatureRow, GapRow, MarkerRow, MidiRow, ParameterRow, Row, SCHEMA_VERSION,
-    TransportRow, property_attribute,
+    AUDIO_CHUNK, AutomationRow, BlockRow, ClockRow, FORMAT, FeatureRow, GapRow, MarkerRow, MidiRow, ParameterRow, Row,
+    SCHEMA_VERSION, TransportRow, property_attribute,
 };
 use super::rows::Rows;
 use super::{Storage, StoreError, options};
@@ -96,7 +96,7 @@ impl Recording {
     /// The frames in `range` (rows of `/audio`, not positions), interleaved.
     ///
     /// # Errors
-    /// [`StoreError::Hdf5`] when the range goes beyond the file, or a chunk cannot be read.
+    /// [`StoreError::Damaged`] when a chunk cannot be read, [`StoreError::Hdf5`] when the range goes beyond the file.
     pub fn audio(&self, range: Range<u64>) -> Result<Vec<f32>, StoreError> {
         if self.summary.channels == 0 {
             return Ok(Vec::new());
@@ -104,15 +104,31 @@ impl Recording {
         if !self.summary.audio_file.is_empty() {
             return Err(self.foreign(&format!("its audio lies beside it, in {}", self.summary.audio_file)));
         }
-        let read = || {
-            let dataset = self.file.dataset("audio")?;
-            if let Some(storage) = storage_of(&dataset)? {
-                return read_audio(&dataset, storage, range.start, range.end.saturating_sub(range.start));
-            }
-            let array = dataset.read_slice_2d::<f32, _>((range.start as usize..range.end as usize, ..))?;
-            Ok(array.into_raw_vec_and_offset().0)
-        };
-        read().map_err(hdf5_error(&self.path))
+        self.rows_of_audio(&range).map_err(|error| match self.unreadable(&range) {
+            Some(frame) => StoreError::Damaged {
+                path: self.path.clone(),
+                why: format!("samples {} and on cannot be read ({error})", self.summary.first_sample + frame),
+            },
+            None => hdf5_error(&self.path)(error),
+        })
+    }
+
+    fn rows_of_audio(&self, range: &Range<u64>) -> hdf5::Result<Vec<f32>> {
+        let dataset = self.file.dataset("audio")?;
+        if let Some(storage) = storage_of(&dataset)? {
+            return read_audio(&dataset, storage, range.start, range.end.saturating_sub(range.start));
+        }
+        let array = dataset.read_slice_2d::<f32, _>((range.start as usize..range.end as usize, ..))?;
+        Ok(array.into_raw_vec_and_offset().0)
+    }
+
+    /// The first row of `range` that lies in a chunk that cannot be read.
+    fn unreadable(&self, range: &Range<u64>) -> Option<u64> {
+        const CHUNK: u64 = AUDIO_CHUNK as u64;
+        let frames = self.audio_shape().ok()?.0;
+        let mut chunks = (range.start / CHUNK..range.end.min(frames).div_ceil(CHUNK)).map(|chunk| chunk * CHUNK);
+        let chunk = chunks.find(|&begin| self.rows_of_audio(&(begin..(begin + CHUNK).min(frames))).is_err())?;
+        Some(chunk.max(range.start))
     }
 
     /// How the samples are stored; `None` without audio, or in a type that this version does not write.

@@ -43,6 +43,7 @@ impl Format for MidiAudio {
     const NAME: &'static str = "midi+audio";
     const LAYOUT: Layout = Layout::Folders;
     const FEATURES: bool = false;
+    const OPTIONAL_AUDIO: bool = false;
 
     fn file_name(&self, split: Option<Split>, _number: usize, _count: usize) -> String {
         split.unwrap_or(Split::Train).name().into()

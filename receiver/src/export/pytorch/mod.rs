@@ -5,10 +5,10 @@
 //! waits in memory for the end. The layout is that of `torch.save` (torch/serialization.py and caffe2/serialize in
 //! PyTorch); `spec/dataset-exports-tensors.md` describes it.
 
+mod output;
 mod pickle;
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 use serde_json::{Map, Value};
@@ -18,6 +18,7 @@ use zip::{CompressionMethod, ZipWriter};
 use super::columns::{Array, Field, Kind, arrays, metadata};
 use super::{ExportError, Format, Layout, Shard, ShardPlan, write_error};
 use crate::sequences::{Sequence, Split};
+use output::Output;
 use pickle::Pickle;
 
 /// The folder within the archive. `torch.load` takes whatever name the first entry has.
@@ -39,6 +40,8 @@ impl Format for Pytorch {
 
     const NAME: &'static str = "pytorch";
     const LAYOUT: Layout = Layout::Together;
+    /// Of each sequence some kilobytes wait in memory for the end of the file.
+    const MOST_SEQUENCES: usize = 2_000;
 
     fn file_name(&self, _: Option<Split>, number: usize, count: usize) -> String {
         if count == 1 { format!("{FOLDER}.pt") } else { format!("{FOLDER}-{number:05}-of-{count:05}.pt") }
@@ -51,8 +54,8 @@ impl Format for Pytorch {
     }
 
     fn shard(&self, plan: &ShardPlan) -> Result<Archive, ExportError> {
-        let file = File::create(&plan.path).map_err(write_error(&plan.path))?;
-        Ok(Archive { path: plan.path.clone(), zip: ZipWriter::new(BufWriter::new(file)), pickle: Pickle::list(), storages: 0 })
+        let output = Output::create(&plan.path).map_err(write_error(&plan.path))?;
+        Ok(Archive { path: plan.path.clone(), zip: ZipWriter::new(output), pickle: Pickle::list(), storages: 0 })
     }
 }
 
@@ -74,7 +77,7 @@ struct Tensor {
 #[derive(Debug)]
 pub struct Archive {
     path: PathBuf,
-    zip: ZipWriter<BufWriter<File>>,
+    zip: ZipWriter<Output>,
     pickle: Pickle,
     /// How many tensors' bytes are in the archive: the next one's key.
     storages: u64,

@@ -48,6 +48,7 @@ impl Format for Tokens {
     const NAME: &'static str = "tokens";
     const LAYOUT: Layout = Layout::PerSplit;
     const FEATURES: bool = false;
+    const OPTIONAL_AUDIO: bool = false;
 
     fn file_name(&self, split: Option<Split>, number: usize, _count: usize) -> String {
         format!("{}-{number:05}.jsonl", split.unwrap_or(Split::Train).name())
