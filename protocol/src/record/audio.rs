@@ -18,7 +18,8 @@ pub const MAX_FRAGMENT_SAMPLES: usize = 65_536;
 const LZ4: u8 = 0x80;
 
 /// Floats that LZ4 does not make smaller by this share are sent as they are: less is not worth the time of both sides, and datagrams
-/// of one length leave in one call of the system. Short fragments, in bytes, are alone in their call, and take every gain.
+/// of one length leave in one call of the system. Short fragments, in bytes, are alone in their call, and take every gain; so do all
+/// where the network has had too little room.
 const LEAST_GAIN: usize = 6;
 const SHORT: usize = 512;
 
@@ -242,6 +243,8 @@ pub(super) struct Scratch {
     table: CompressTable,
     /// Fragments of floats that are not tried.
     untried: u8,
+    /// Whether every gain is taken.
+    saves_bytes: bool,
 }
 
 impl std::fmt::Debug for Scratch {
@@ -251,9 +254,13 @@ impl std::fmt::Debug for Scratch {
 }
 
 impl Scratch {
+    pub(super) fn save_bytes(&mut self) {
+        self.saves_bytes = true;
+    }
+
     /// Makes an LZ4 block of the data, if that is smaller, and worth it: its length.
     fn compress(&mut self, format: SampleFormat) -> Option<usize> {
-        let floats = format == SampleFormat::Float32 && self.plain.len() >= SHORT;
+        let floats = format == SampleFormat::Float32 && self.plain.len() >= SHORT && !self.saves_bytes;
         if floats && self.untried > 0 {
             self.untried -= 1;
             return None;

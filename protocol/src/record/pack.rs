@@ -32,6 +32,11 @@ impl Packer {
         Self { level, ..Self::new(SourceNumber(next)) }
     }
 
+    /// From now on samples take as few bytes as can be, whatever the time: the network has little room.
+    pub fn save_bytes(&mut self) {
+        self.scratch.save_bytes();
+    }
+
     /// Appends a record. A system exclusive message that is too long for one record becomes several. Texts that are too long
     /// are cut. Audio goes through [`push_audio`](Self::push_audio): [`Record::Audio`] and [`Record::Unknown`] are ignored.
     pub fn push(&mut self, record: &Record<'_>) {

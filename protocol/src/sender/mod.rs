@@ -209,6 +209,9 @@ impl Sender {
     /// Writes samples, interleaved by frame, to the log; see [`Packer::push_audio`].
     pub fn push_audio(&mut self, position: SamplePosition, channels: u16, interleaved: &[f32]) {
         if !self.ended && !interleaved.is_empty() {
+            if self.live_level() != Level::Full {
+                self.packer.save_bytes();
+            }
             self.packer.push_audio(position, channels, interleaved);
             self.previews.push_audio(self.live_level(), position, channels, interleaved);
             self.position = SamplePosition(position.0 + (interleaved.len() / usize::from(channels)) as u64);
