@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use reed_solomon_erasure::galois_8;
+
 use super::{LENGTH, MAX_PARITIES, MAX_SOURCES, code, length_of};
 use crate::packet::Shard;
 use crate::packet::header::NO_GROUP;
@@ -130,23 +132,25 @@ impl Encoder {
     }
 
     /// Makes the parities. Codes work byte by byte, so each entry is added as long as it is, where it lies: the zeros that pad
-    /// a shard add nothing.
+    /// a shard add nothing, and the length before it is added by itself.
     fn close(&mut self, group: Group) {
         let Group { number, plan, entries } = group;
         let sources = entries.len() as u8;
         let Some(code) = code(sources, plan.parities) else { return };
         let longest = entries.iter().map(|entry| entry.len()).max().unwrap_or(0);
         let mut parities = vec![vec![0; LENGTH + longest]; usize::from(plan.parities)];
-        for (index, entry) in entries.iter().enumerate() {
-            let mut add = |from: usize, bytes: &[u8]| {
-                let mut parts: [&mut [u8]; MAX_PARITIES as usize] = Default::default();
-                for (part, parity) in parts.iter_mut().zip(&mut parities) {
-                    *part = &mut parity[from..from + bytes.len()];
-                }
-                code.encode_single_sep(index, bytes, &mut parts[..usize::from(plan.parities)])
-            };
-            let added = add(0, &length_of(entry)).and_then(|()| if entry.is_empty() { Ok(()) } else { add(LENGTH, entry) });
-            added.expect("the code has this source and as many parities, all as long");
+        for (index, (entry, factors)) in entries.iter().zip(&code.factors).enumerate() {
+            let length = length_of(entry);
+            let mut parts: [&mut [u8]; MAX_PARITIES as usize] = Default::default();
+            for ((part, parity), factor) in parts.iter_mut().zip(&mut parities).zip(factors) {
+                let (head, rest) = parity.split_at_mut(LENGTH);
+                head.iter_mut().zip(length).for_each(|(sum, byte)| *sum ^= galois_8::mul(*factor, byte));
+                *part = &mut rest[..entry.len()];
+            }
+            if !entry.is_empty() {
+                let added = code.shards.encode_single_sep(index, &entry[..], &mut parts[..usize::from(plan.parities)]);
+                added.expect("the code has this source and as many parities, all as long");
+            }
         }
         self.parities.extend(parities.into_iter().enumerate().map(|(index, payload)| Parity {
             shard: Shard { group: number, index: sources + index as u8, sources, parities: plan.parities },

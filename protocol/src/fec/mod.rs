@@ -19,17 +19,38 @@ pub const MAX_SOURCES: u8 = 16;
 /// The most parities in a group.
 pub const MAX_PARITIES: u8 = 8;
 
+/// A code for groups of some size.
+#[derive(Debug)]
+struct Code {
+    shards: ReedSolomon,
+    /// What each parity takes each source times, by source.
+    factors: Vec<[u8; MAX_PARITIES as usize]>,
+}
+
+impl Code {
+    fn new(sources: u8, parities: u8) -> Option<Self> {
+        let shards = ReedSolomon::new(usize::from(sources), usize::from(parities)).ok()?;
+        // The parities of a one at one source, and of zeros elsewhere, are its factors.
+        let factors = |source| {
+            let mut parts = [[0_u8]; MAX_PARITIES as usize];
+            shards.encode_single_sep(source, &[1], &mut parts[..usize::from(parities)]).ok()?;
+            Some(parts.map(|[factor]| factor))
+        };
+        let factors = (0..usize::from(sources)).map(factors).collect::<Option<_>>()?;
+        Some(Self { shards, factors })
+    }
+}
+
 /// The code for `sources` and `parities`. Building one costs up to hundreds of microseconds, so each is built once per process.
 ///
 /// `None` when a count is 0 or above its limit.
-fn code(sources: u8, parities: u8) -> Option<&'static ReedSolomon> {
-    static CODES: [[OnceLock<ReedSolomon>; MAX_PARITIES as usize]; MAX_SOURCES as usize] =
+fn code(sources: u8, parities: u8) -> Option<&'static Code> {
+    static CODES: [[OnceLock<Code>; MAX_PARITIES as usize]; MAX_SOURCES as usize] =
         [const { [const { OnceLock::new() }; MAX_PARITIES as usize] }; MAX_SOURCES as usize];
     let slot = CODES.get(usize::from(sources).checked_sub(1)?)?.get(usize::from(parities).checked_sub(1)?)?;
     if slot.get().is_none() {
-        let code = ReedSolomon::new(usize::from(sources), usize::from(parities)).ok()?;
         // Another thread may have been first: its code is the same.
-        let _ = slot.set(code);
+        let _ = slot.set(Code::new(sources, parities)?);
     }
     slot.get()
 }
@@ -107,7 +128,7 @@ mod tests {
                 })
                 .collect();
             let mut expected = vec![vec![0; len]; usize::from(parities)];
-            code(sources, parities).unwrap().encode_sep(&padded, &mut expected).unwrap();
+            code(sources, parities).unwrap().shards.encode_sep(&padded, &mut expected).unwrap();
             assert_eq!(made.into_iter().map(|parity| parity.payload).collect::<Vec<_>>(), expected);
         }
     }

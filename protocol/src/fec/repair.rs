@@ -1,6 +1,6 @@
 //! The receiving side: keeps the shards of recent groups and rebuilds what is lost as soon as enough are there.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::{MAX_PARITIES, MAX_SOURCES, code, entry_of, write_shard};
@@ -14,6 +14,7 @@ const MAX_SHARDS: usize = (512 << 10) / MAX_PAYLOAD;
 
 #[derive(Debug, Default)]
 struct Group {
+    number: u32,
     /// k and m as a parity stated them.
     counts: Option<(u8, u8)>,
     sources: [Option<Arc<[u8]>>; MAX_SOURCES as usize],
@@ -27,10 +28,10 @@ struct Group {
 /// Rebuilds lost entries. Memory is bounded by 48 groups, and 512 KiB of shards in them.
 #[derive(Debug, Default)]
 pub struct Repair {
-    groups: BTreeMap<u32, Group>,
+    /// In the order in which they were first heard of.
+    groups: VecDeque<Group>,
     /// Shards in all of them.
     held: usize,
-    order: VecDeque<u32>,
     rebuilt: VecDeque<Arc<[u8]>>,
     /// Memory for the shards of the next group that is rebuilt.
     spare: Vec<Vec<u8>>,
@@ -42,7 +43,8 @@ impl Repair {
         if shard.index >= MAX_SOURCES || shard.sources > MAX_SOURCES {
             return;
         }
-        let group = self.group(shard.group);
+        let place = self.place(shard.group);
+        let group = &mut self.groups[place];
         if group.done {
             return;
         }
@@ -52,9 +54,9 @@ impl Repair {
         let whole = group.counts.is_none() && group.held == shard.sources;
         self.held += usize::from(new);
         if whole {
-            self.finish(shard.group);
+            self.finish(place);
         } else {
-            self.rebuild(shard.group);
+            self.rebuild(place);
         }
         self.make_room();
     }
@@ -66,7 +68,8 @@ impl Repair {
         if !possible || index < sources || index - sources >= parities {
             return;
         }
-        let group = self.group(shard.group);
+        let place = self.place(shard.group);
+        let group = &mut self.groups[place];
         if group.done || group.counts.is_some_and(|counts| counts != (sources, parities)) {
             return;
         }
@@ -74,7 +77,7 @@ impl Repair {
         let new = u8::from(group.parities[usize::from(index - sources)].replace(payload.to_vec()).is_none());
         group.held += new;
         self.held += usize::from(new);
-        self.rebuild(shard.group);
+        self.rebuild(place);
         self.make_room();
     }
 
@@ -83,14 +86,16 @@ impl Repair {
         self.rebuilt.pop_front()
     }
 
-    fn group(&mut self, number: u32) -> &mut Group {
-        if !self.groups.contains_key(&number) {
-            if self.order.len() == MAX_GROUPS {
-                self.forget_oldest();
-            }
-            self.order.push_back(number);
+    /// Where a group stands: mostly it is one of the newest.
+    fn place(&mut self, number: u32) -> usize {
+        if let Some(place) = self.groups.iter().rposition(|group| group.number == number) {
+            return place;
         }
-        self.groups.entry(number).or_default()
+        if self.groups.len() == MAX_GROUPS {
+            self.forget_oldest();
+        }
+        self.groups.push_back(Group { number, ..Group::default() });
+        self.groups.len() - 1
     }
 
     fn make_room(&mut self) {
@@ -100,26 +105,24 @@ impl Repair {
     }
 
     fn forget_oldest(&mut self) {
-        let oldest = self.order.pop_front().and_then(|oldest| self.groups.remove(&oldest));
-        self.held -= oldest.map_or(0, |group| usize::from(group.held));
+        self.held -= self.groups.pop_front().map_or(0, |group| usize::from(group.held));
     }
 
-    fn rebuild(&mut self, number: u32) {
-        let Some(group) = self.groups.get_mut(&number) else { return };
+    fn rebuild(&mut self, place: usize) {
+        let group = &mut self.groups[place];
         let Some((sources, _)) = group.counts else { return };
         if group.held < sources {
             return;
         }
         group.rebuild(&mut self.spare, &mut self.rebuilt);
-        self.finish(number);
+        self.finish(place);
     }
 
     /// Nothing more is needed of a group.
-    fn finish(&mut self, number: u32) {
-        if let Some(group) = self.groups.get_mut(&number) {
-            self.held -= usize::from(group.held);
-            *group = Group { done: true, ..Group::default() };
-        }
+    fn finish(&mut self, place: usize) {
+        let group = &mut self.groups[place];
+        self.held -= usize::from(group.held);
+        *group = Group { number: group.number, done: true, ..Group::default() };
     }
 }
 
@@ -141,7 +144,7 @@ impl Group {
         };
         let mut shards: Vec<Option<Vec<u8>>> = held.iter().map(|entry| padded(entry.as_ref()?)).collect();
         shards.extend(parities_held.iter_mut().map(|parity| parity.take().filter(|shard| shard.len() == len)));
-        if code.reconstruct_data(&mut shards).is_ok() {
+        if code.shards.reconstruct_data(&mut shards).is_ok() {
             let lost = || held.iter().zip(&shards).filter(|(held, _)| held.is_none()).map(|(_, shard)| entry_of(shard.as_deref()?));
             if lost().all(|entry| entry.is_some()) {
                 rebuilt.extend(lost().flatten().map(Arc::from));
