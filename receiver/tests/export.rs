@@ -159,6 +159,11 @@ fn sound_that_was_changed_on_disk_is_named_by_its_samples_and_its_windows_are_le
     assert!(said(&output).contains(&words), "{}", said(&output));
     // Windows of 2 s, each 1.5 s later: the chunk lies in the first alone.
     assert_eq!((manifest(&out).contents.total(), manifest(&out).contents.skipped.len()), (9, 1));
+    // The rest of the file is still checked: 800 blocks of 480 frames, of which 35 touch the chunk.
+    let output = command(&["verify", broken.to_str().unwrap()]);
+    let words = format!("samples {} to {} cannot be read", 2 * AUDIO_CHUNK, 3 * AUDIO_CHUNK - 1);
+    assert!(!output.status.success() && said(&output).contains(&words), "{}", said(&output));
+    assert!(said(&output).contains("765 blocks checked"), "{}", said(&output));
 }
 
 #[test]

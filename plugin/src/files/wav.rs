@@ -64,7 +64,12 @@ impl Wav {
         if let Some(data) = data.filter(|data| data.present < data.stated) {
             return Err(WavError::Truncated { path: path.to_owned(), present: data.present, stated: data.stated });
         }
-        let reader = WavReader::new(file).map_err(|error| format(error.to_string()))?;
+        let reader = WavReader::new(file).map_err(|error| match error {
+            hound::Error::FormatError(what) if what.starts_with("bits per sample is not 32") => {
+                format("floats of other than 32 bits are not supported; save it as 32-bit float or as integers".to_owned())
+            }
+            error => format(error.to_string()),
+        })?;
         let spec = reader.spec();
         let known = match spec.sample_format {
             SampleFormat::Float => spec.bits_per_sample == 32,

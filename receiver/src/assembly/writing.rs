@@ -153,7 +153,8 @@ impl Writing {
             None => {
                 let number = self.take.next_part();
                 let first_sample = self.take.resume.frames;
-                let (path, part) = (self.part_paths().0, Part { number, first_sample, compression: self.compression });
+                let (path, part) =
+                    (self.part_paths().0, Part { number, first_sample, compression: self.compression, compressed_tables: false });
                 self.storage = self.storage.max(storage_for(&batch));
                 let mut part = PartWriter::create_for(&path, &self.description, part, Some(self.storage))?;
                 let parameters = self.take.resume.parameters.iter();

@@ -26,7 +26,7 @@ pub(super) struct ArchiveOptions {
     /// The folder to write to; each take gets a folder in it.
     #[arg(short, long, value_name = "FOLDER")]
     output: PathBuf,
-    /// exact: HDF5, bit for bit. flac24, flac16: FLAC; flac16 only where it loses nothing. opus: 96 kbit/s for each channel.
+    /// exact: HDF5, bit for bit. flac24, flac16: FLAC; flac16 only where it loses nothing. opus: 80 kbit/s for each channel.
     #[arg(long, value_enum)]
     profile: ProfileName,
     /// Let flac16 lose bits, and FLAC cut what is beyond full scale.

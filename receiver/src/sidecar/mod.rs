@@ -30,7 +30,7 @@ pub enum Profile {
     Flac24,
     /// FLAC of 16 bits.
     Flac16,
-    /// Opus, 96 kbit/s for each channel: for listening.
+    /// Opus, 80 kbit/s for each channel: for listening.
     Opus,
 }
 

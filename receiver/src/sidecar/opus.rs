@@ -20,7 +20,7 @@ const RATE: u32 = 48_000;
 const PACKET: usize = 960;
 
 /// Bits per second for each channel.
-const BITS: i32 = 96_000;
+const BITS: i32 = 80_000;
 
 /// The longest packet of one frame (RFC 6716, section 3.2.1).
 const MAX_PACKET: usize = 1_275;

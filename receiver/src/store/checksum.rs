@@ -4,8 +4,6 @@
 use crc32fast::Hasher;
 use hdf5::types::FixedUnicode;
 
-use super::layout::Row;
-
 /// The attribute of a table of a closed file.
 pub(super) const ATTRIBUTE: &str = "crc32";
 
@@ -50,7 +48,7 @@ pub(super) struct Checksum {
 
 impl Checksum {
     /// Takes in the next rows of a table.
-    pub(super) fn rows<R: Row>(&mut self, rows: &[R]) {
+    pub(super) fn rows<R: Packed>(&mut self, rows: &[R]) {
         self.bytes.clear();
         rows.iter().for_each(|row| row.pack(&mut self.bytes));
         self.hasher.update(&self.bytes);

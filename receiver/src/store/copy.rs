@@ -68,7 +68,12 @@ pub fn least_storage(recording: &Recording, frames: u64) -> Result<Option<Storag
 }
 
 fn begin(from: &Recording, to: &Path, storage: Option<Storage>) -> Result<PartWriter, StoreError> {
-    let part = Part { number: from.summary.part, first_sample: from.summary.first_sample, compression: DEFLATE_LEVEL };
+    let part = Part {
+        number: from.summary.part,
+        first_sample: from.summary.first_sample,
+        compression: DEFLATE_LEVEL,
+        compressed_tables: true,
+    };
     let mut writer = PartWriter::create_for(to, &from.description()?, part, storage)?;
     writer.append(Batch { parameters: from.table()?, ..Batch::default() })?;
     Ok(writer)

@@ -1,5 +1,6 @@
 //! Checks a recording against itself: every block's checksum, every table's checksum and order, every missing sample's row.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde::Serialize;
@@ -28,7 +29,7 @@ pub struct Verdict {
     pub notes: Vec<String>,
     /// Blocks whose checksum was compared with the audio.
     pub checked_blocks: u64,
-    /// Blocks that cannot be checked, because some of their samples are missing.
+    /// Blocks that cannot be checked, because some of their samples are missing or cannot be read.
     pub incomplete_blocks: u64,
     /// Blocks whose samples do not have their checksum.
     pub crc_mismatches: u64,
@@ -205,7 +206,7 @@ fn check_coverage(summary: &Summary, blocks: &[BlockRow], gaps: &[GapRow], verdi
 /// Every block has its checksum, and every gap is zeros.
 fn check_audio(recording: &Recording, blocks: &[BlockRow], gaps: &[GapRow], verdict: &mut Verdict) -> Result<(), StoreError> {
     let summary = &recording.summary;
-    let mut window = Window { recording, frames: Vec::new(), begin: 0, end: 0 };
+    let mut window = Window::new(recording);
     let first = summary.first_sample;
     let end = first + summary.committed_frames;
     let mut next_gap = 0;
@@ -224,13 +225,18 @@ fn check_audio(recording: &Recording, blocks: &[BlockRow], gaps: &[GapRow], verd
             verdict.incomplete_blocks += 1;
             continue;
         }
+        let Some(samples) = window.samples(block.sample - first, block_end - first)? else {
+            verdict.incomplete_blocks += 1;
+            continue;
+        };
         verdict.checked_blocks += 1;
-        if crc_of(window.samples(block.sample - first, block_end - first)?) != block.crc {
+        if crc_of(samples) != block.crc {
             verdict.crc_mismatches += 1;
             verdict.problem(format!("the block at sample {} ({} frames) does not have its checksum", block.sample, block.frames));
         }
     }
-    let mut window = Window { recording, frames: Vec::new(), begin: 0, end: 0 };
+    let mut unreadable = std::mem::take(&mut window.unreadable);
+    let mut window = Window::new(recording);
     for gap in gaps {
         let (begin, to) = (gap.sample.max(first) - first, gap.sample.saturating_add(gap.frames).min(end).saturating_sub(first));
         let mut from = begin;
@@ -239,12 +245,20 @@ fn check_audio(recording: &Recording, blocks: &[BlockRow], gaps: &[GapRow], verd
                 from = from.max(to.saturating_sub(GAP_EDGE));
             }
             let part = to.min(from + AUDIO_CHUNK as u64);
-            if window.samples(from, part)?.iter().any(|sample| sample.to_bits() != 0) {
+            if window.samples(from, part)?.is_some_and(|samples| samples.iter().any(|sample| sample.to_bits() != 0)) {
                 verdict.damage(format!("the gap at sample {} holds samples", gap.sample));
                 break;
             }
             from = part;
         }
+    }
+    unreadable.append(&mut window.unreadable);
+    for frames in unreadable {
+        verdict.damage(format!(
+            "samples {} to {} cannot be read: that chunk of /audio is damaged",
+            first + frames.0,
+            first + frames.1 - 1
+        ));
     }
     Ok(())
 }
@@ -255,20 +269,54 @@ struct Window<'a> {
     frames: Vec<f32>,
     begin: u64,
     end: u64,
+    /// The frames, from and to, of damaged chunks.
+    unreadable: BTreeSet<(u64, u64)>,
 }
 
-impl Window<'_> {
-    fn samples(&mut self, from: u64, to: u64) -> Result<&[f32], StoreError> {
+impl<'a> Window<'a> {
+    fn new(recording: &'a Recording) -> Self {
+        Self { recording, frames: Vec::new(), begin: 0, end: 0, unreadable: BTreeSet::new() }
+    }
+
+    /// Frames of the file; none where some of them lie in a damaged chunk.
+    fn samples(&mut self, from: u64, to: u64) -> Result<Option<&[f32]>, StoreError> {
         let channels = usize::from(self.recording.summary.channels);
         if channels == 0 {
-            return Ok(&[]);
+            return Ok(Some(&[]));
         }
         if from < self.begin || to > self.end {
             let end = (from + 8 * AUDIO_CHUNK as u64).max(to).min(self.recording.summary.committed_frames);
-            self.frames = self.recording.audio(from..end)?;
+            self.frames = match self.recording.audio(from..end) {
+                Err(StoreError::Damaged { .. }) => self.readable(from, end)?,
+                frames => frames?,
+            };
             (self.begin, self.end) = (from, end);
         }
+        if self.unreadable.iter().any(|frames| frames.0 < to && frames.1 > from) {
+            return Ok(None);
+        }
         let at = |frame: u64| (frame - self.begin) as usize * channels;
-        Ok(&self.frames[at(from)..at(to)])
+        Ok(Some(&self.frames[at(from)..at(to)]))
+    }
+
+    /// As many frames, with zeros for those of damaged chunks, which are noted.
+    fn readable(&mut self, from: u64, to: u64) -> Result<Vec<f32>, StoreError> {
+        const CHUNK: u64 = AUDIO_CHUNK as u64;
+        let channels = usize::from(self.recording.summary.channels);
+        let mut frames = Vec::new();
+        let mut begin = from;
+        while begin < to {
+            let end = to.min((begin / CHUNK + 1) * CHUNK);
+            match self.recording.audio(begin..end) {
+                Err(StoreError::Damaged { .. }) => {
+                    let chunk = begin / CHUNK * CHUNK;
+                    self.unreadable.insert((chunk, (chunk + CHUNK).min(self.recording.summary.committed_frames)));
+                    frames.resize(frames.len() + (end - begin) as usize * channels, 0.0);
+                }
+                read => frames.extend(read?),
+            }
+            begin = end;
+        }
+        Ok(frames)
     }
 }

@@ -6,7 +6,7 @@ use hdf5::{Dataset, File, H5Type};
 use send_learn_protocol::packet::hello::{Description, PropertyKey};
 
 use super::attributes::{create, rewrite, write_text};
-use super::checksum::{self, Checksum};
+use super::checksum::{self, Checksum, Packed};
 use super::chunk::{datatype, write_audio_chunk};
 use super::layout::{
     AUDIO_CHUNK, AutomationRow, BlockRow, ClockRow, DEFLATE_LEVEL, FORMAT, FeatureRow, GapRow, MarkerRow, MidiRow, ParameterRow,
@@ -14,6 +14,9 @@ use super::layout::{
 };
 use super::{Storage, StoreError, options};
 use crate::timeline::{Batch, Faults, Piece};
+
+/// Rows in a chunk of a table that is compressed.
+const COMPRESSED_CHUNK: usize = 4_096;
 
 /// Which part of a take a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,11 +27,14 @@ pub struct Part {
     pub first_sample: u64,
     /// The gzip level of its audio, 0 to 9.
     pub compression: u8,
+    /// Whether its tables are compressed, too: for a file that is made of another one. Of one that grows with what is played, the last
+    /// rows would not be in the file yet.
+    pub compressed_tables: bool,
 }
 
 impl Part {
     /// The first part of a take, with the usual compression.
-    pub const FIRST: Self = Self { number: 1, first_sample: 0, compression: DEFLATE_LEVEL };
+    pub const FIRST: Self = Self { number: 1, first_sample: 0, compression: DEFLATE_LEVEL, compressed_tables: false };
 }
 
 /// One HDF5 file that grows. Audio is written in whole chunks, each once; rows are written when [`flush`](Self::flush) is
@@ -38,16 +44,16 @@ pub struct PartWriter {
     path: PathBuf,
     file: File,
     audio: Option<Audio>,
-    sysex: Bytes,
-    midi: Table<MidiRow>,
-    automation: Table<AutomationRow>,
-    parameters: Table<ParameterRow>,
-    transport: Table<TransportRow>,
-    blocks: Table<BlockRow>,
-    gaps: Table<GapRow>,
-    features: Table<FeatureRow>,
-    clock: Table<ClockRow>,
-    markers: Table<MarkerRow>,
+    sysex: Growing<u8>,
+    midi: Growing<MidiRow>,
+    automation: Growing<AutomationRow>,
+    parameters: Growing<ParameterRow>,
+    transport: Growing<TransportRow>,
+    blocks: Growing<BlockRow>,
+    gaps: Growing<GapRow>,
+    features: Growing<FeatureRow>,
+    clock: Growing<ClockRow>,
+    markers: Growing<MarkerRow>,
     frames: u64,
 }
 
@@ -72,19 +78,26 @@ impl PartWriter {
                 (0, _) | (_, None) => None,
                 (channels, Some(storage)) => Some(Audio::create(&file, channels, storage, part.compression)?),
             };
+            let compressed = part.compressed_tables;
             let writer = Self {
                 path: path.to_owned(),
                 audio,
-                sysex: Bytes::create(&file)?,
-                midi: Table::create(&file)?,
-                automation: Table::create(&file)?,
-                parameters: Table::create(&file)?,
-                transport: Table::create(&file)?,
-                blocks: Table::create(&file)?,
-                gaps: Table::create(&file)?,
-                features: Table::create(&file)?,
-                clock: Table::create(&file)?,
-                markers: Table::create(&file)?,
+                sysex: Growing::create(
+                    &file,
+                    "sysex",
+                    4_096,
+                    compressed,
+                    "Bytes of system exclusive messages, F0 and F7 included; see /midi.",
+                )?,
+                midi: Growing::table(&file, compressed)?,
+                automation: Growing::table(&file, compressed)?,
+                parameters: Growing::table(&file, compressed)?,
+                transport: Growing::table(&file, compressed)?,
+                blocks: Growing::table(&file, compressed)?,
+                gaps: Growing::table(&file, compressed)?,
+                features: Growing::table(&file, compressed)?,
+                clock: Growing::table(&file, compressed)?,
+                markers: Growing::table(&file, compressed)?,
                 frames: 0,
                 file,
             };
@@ -160,7 +173,7 @@ impl PartWriter {
     /// [`StoreError::Hdf5`]: as [`append`](Self::append).
     pub fn flush(&mut self) -> Result<(), StoreError> {
         let mut flush = || {
-            self.flush_tables()?;
+            self.tables().into_iter().try_for_each(Grow::flush)?;
             let committed = self.audio.as_ref().map_or(self.frames, |audio| audio.written);
             // First the data, then the count that vouches for it.
             self.file.flush()?;
@@ -181,8 +194,7 @@ impl PartWriter {
             if let Some(audio) = &mut self.audio {
                 audio.finish()?;
             }
-            self.flush_tables()?;
-            self.seal_tables()?;
+            self.tables().into_iter().try_for_each(Grow::finish)?;
             rewrite(&self.file, "frames", &frames)?;
             rewrite(&self.file, "committed_frames", &frames)?;
             rewrite(&self.file, "crc_mismatches", &faults.crc_mismatches)?;
@@ -199,31 +211,20 @@ impl PartWriter {
         std::fs::File::open(&path).and_then(|file| file.sync_all()).map_err(|source| StoreError::Io { path, source })
     }
 
-    fn flush_tables(&mut self) -> hdf5::Result<()> {
-        // Bytes before the rows that point to them.
-        self.sysex.flush()?;
-        self.midi.flush()?;
-        self.automation.flush()?;
-        self.parameters.flush()?;
-        self.transport.flush()?;
-        self.blocks.flush()?;
-        self.gaps.flush()?;
-        self.features.flush()?;
-        self.clock.flush()?;
-        self.markers.flush()
-    }
-
-    fn seal_tables(&self) -> hdf5::Result<()> {
-        self.sysex.seal()?;
-        self.midi.seal()?;
-        self.automation.seal()?;
-        self.parameters.seal()?;
-        self.transport.seal()?;
-        self.blocks.seal()?;
-        self.gaps.seal()?;
-        self.features.seal()?;
-        self.clock.seal()?;
-        self.markers.seal()
+    /// All that has rows: bytes before the rows that point to them.
+    fn tables(&mut self) -> [&mut dyn Grow; 10] {
+        [
+            &mut self.sysex,
+            &mut self.midi,
+            &mut self.automation,
+            &mut self.parameters,
+            &mut self.transport,
+            &mut self.blocks,
+            &mut self.gaps,
+            &mut self.features,
+            &mut self.clock,
+            &mut self.markers,
+        ]
     }
 }
 
@@ -359,70 +360,67 @@ impl Audio {
     }
 }
 
-/// A table: rows wait in memory until they are flushed. Its chunks are not compressed, so that a flush never moves one.
+/// A table, or the bytes of system exclusive messages: what is appended waits in memory until it is flushed.
 #[derive(Debug)]
-struct Table<R> {
+struct Growing<T> {
     dataset: Dataset,
     rows: usize,
-    pending: Vec<R>,
+    pending: Vec<T>,
     checksum: Checksum,
+    /// Only whole chunks are written, each once: they are compressed, and one that grew would move.
+    whole_chunks: bool,
 }
 
-impl<R: Row> Table<R> {
-    fn create(file: &File) -> hdf5::Result<Self> {
-        let dataset = file.new_dataset_builder().empty::<R>().chunk(R::CHUNK).packed(true).shape(0..).create(R::NAME)?;
-        write_text(&dataset, "about", R::ABOUT)?;
-        Ok(Self { dataset, rows: 0, pending: Vec::new(), checksum: Checksum::default() })
-    }
-
-    fn flush(&mut self) -> hdf5::Result<()> {
-        self.checksum.rows(&self.pending);
-        append_rows(&self.dataset, &mut self.rows, &mut self.pending)
-    }
-
-    fn seal(&self) -> hdf5::Result<()> {
-        create(&self.dataset, checksum::ATTRIBUTE, &self.checksum.value())
-    }
-}
-
-/// `/sysex`: the bytes of system exclusive messages.
-#[derive(Debug)]
-struct Bytes {
-    dataset: Dataset,
-    rows: usize,
-    pending: Vec<u8>,
-    checksum: Checksum,
-}
-
-impl Bytes {
-    fn create(file: &File) -> hdf5::Result<Self> {
-        let dataset = file.new_dataset::<u8>().chunk(4_096).shape(0..).create("sysex")?;
-        write_text(&dataset, "about", "Bytes of system exclusive messages, F0 and F7 included; see /midi.")?;
-        Ok(Self { dataset, rows: 0, pending: Vec::new(), checksum: Checksum::default() })
+impl<T: H5Type + Packed> Growing<T> {
+    fn create(file: &File, name: &str, chunk: usize, compressed: bool, about: &str) -> hdf5::Result<Self> {
+        let builder = file.new_dataset_builder();
+        let builder = if compressed { builder.shuffle().deflate(DEFLATE_LEVEL) } else { builder };
+        let chunk = if compressed { COMPRESSED_CHUNK } else { chunk };
+        let dataset = builder.empty::<T>().chunk(chunk).packed(true).shape(0..).create(name)?;
+        write_text(&dataset, "about", about)?;
+        Ok(Self { dataset, rows: 0, pending: Vec::new(), checksum: Checksum::default(), whole_chunks: compressed })
     }
 
     fn total(&self) -> u64 {
         (self.rows + self.pending.len()) as u64
     }
 
-    fn flush(&mut self) -> hdf5::Result<()> {
-        self.checksum.bytes(&self.pending);
-        append_rows(&self.dataset, &mut self.rows, &mut self.pending)
-    }
-
-    fn seal(&self) -> hdf5::Result<()> {
-        create(&self.dataset, checksum::ATTRIBUTE, &self.checksum.value())
+    fn write(&mut self, count: usize) -> hdf5::Result<()> {
+        if count == 0 {
+            return Ok(());
+        }
+        let end = self.rows + count;
+        self.dataset.resize(end)?;
+        self.dataset.write_slice(&self.pending[..count], self.rows..end)?;
+        self.checksum.rows(&self.pending[..count]);
+        self.pending.drain(..count);
+        self.rows = end;
+        Ok(())
     }
 }
 
-fn append_rows<T: H5Type>(dataset: &Dataset, rows: &mut usize, pending: &mut Vec<T>) -> hdf5::Result<()> {
-    if pending.is_empty() {
-        return Ok(());
+impl<R: Row> Growing<R> {
+    fn table(file: &File, compressed: bool) -> hdf5::Result<Self> {
+        Self::create(file, R::NAME, R::CHUNK, compressed, R::ABOUT)
     }
-    let end = *rows + pending.len();
-    dataset.resize(end)?;
-    dataset.write_slice(pending.as_slice(), *rows..end)?;
-    *rows = end;
-    pending.clear();
-    Ok(())
+}
+
+/// Whatever its rows are.
+trait Grow {
+    /// Writes what can be written now.
+    fn flush(&mut self) -> hdf5::Result<()>;
+    /// Writes the rest, and the checksum of all.
+    fn finish(&mut self) -> hdf5::Result<()>;
+}
+
+impl<T: H5Type + Packed> Grow for Growing<T> {
+    fn flush(&mut self) -> hdf5::Result<()> {
+        let waiting = self.pending.len();
+        self.write(if self.whole_chunks { waiting - waiting % COMPRESSED_CHUNK } else { waiting })
+    }
+
+    fn finish(&mut self) -> hdf5::Result<()> {
+        self.write(self.pending.len())?;
+        create(&self.dataset, checksum::ATTRIBUTE, &self.checksum.value())
+    }
 }

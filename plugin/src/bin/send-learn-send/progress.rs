@@ -11,6 +11,9 @@ use send_learn_protocol::units::SamplePosition;
 const REDRAW: Duration = Duration::from_millis(100);
 const LINE: Duration = Duration::from_secs(5);
 
+/// A receiver that answers, and has written nothing for so long, has no room, or a disk that hangs.
+const HANGING: Duration = Duration::from_secs(10);
+
 pub(crate) struct Progress {
     bar: Option<ProgressBar>,
     length: u64,
@@ -18,6 +21,8 @@ pub(crate) struct Progress {
     started: Instant,
     shown: Option<Instant>,
     link: Option<LinkState>,
+    /// How far the receiver's disk had it, and since when.
+    durable: (SamplePosition, Instant),
 }
 
 impl Progress {
@@ -29,7 +34,8 @@ impl Progress {
             bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
             bar
         });
-        Self { bar, length, sample_rate, started: Instant::now(), shown: None, link: None }
+        let now = Instant::now();
+        Self { bar, length, sample_rate, started: now, shown: None, link: None, durable: (SamplePosition(0), now) }
     }
 
     pub(crate) fn sample_rate(&self) -> f64 {
@@ -38,6 +44,9 @@ impl Progress {
 
     /// Shows the state, not more often than a person can read.
     pub(crate) fn show(&mut self, report: &Report) {
+        if report.durable != self.durable.0 || report.owed == 0 || report.link != LinkState::Connected {
+            self.durable = (report.durable, Instant::now());
+        }
         let interval = if self.bar.is_some() { REDRAW } else { LINE };
         let changed = self.link != Some(report.link) && report.link != LinkState::Idle;
         if !changed && self.shown.unwrap_or(self.started).elapsed() < interval {
@@ -80,8 +89,13 @@ impl Progress {
             LinkState::Refused(_) | LinkState::Failed => report.problem.clone(),
             LinkState::Finished => "done".to_owned(),
         };
+        let since = self.durable.1.elapsed();
+        let hanging = match since >= HANGING {
+            true => format!(", nothing more for {} s: is the receiver's disk full?", since.as_secs()),
+            false => String::new(),
+        };
         format!(
-            "{state}: {:.1}{} s, on disk {:.1} s, repaired {}, loss {:.1} %",
+            "{state}: {:.1}{} s, on disk {:.1} s{hanging}, repaired {}, loss {:.1} %",
             self.seconds(report.position),
             if self.length > 0 { format!(" of {:.1}", self.length as f64 / self.sample_rate) } else { String::new() },
             self.seconds(report.durable),
