@@ -3,8 +3,8 @@
 usage: spec_vectors.py SPEC_FOLDER
 
 Nothing of Send Learn's code is used, nor any library beyond Python's own. Offsets, sizes and types of all fields come from the tables
-of wire-format.md as they stand there; samples, checksums and parities are computed anew from its words and those of fec.md. Each
-vector must say what it was made to say, and every table must be met. Ends with status 0 if all holds.
+of both as they stand there; samples, checksums and parities are computed anew from their words. Each vector must say what it was made
+to say, and every table must be met. Ends with status 0 if all holds.
 """
 
 import math
@@ -17,11 +17,11 @@ import zlib
 SPEC = pathlib.Path(sys.argv[1])
 
 
-def tables():
-    """The tables of fields in wire-format.md: by section, in their order, {field: (offset, size, type)}."""
+def tables(document):
+    """The tables of fields in a document: by section (its number, else its title), in their order, {field: (offset, size, type)}."""
     found, section, rows = {}, None, None
-    for line in (SPEC / "wire-format.md").read_text().splitlines():
-        heading = re.match(r"#+ ([\d.]+)", line)
+    for line in (SPEC / document).read_text().splitlines():
+        heading = re.match(r"#+ ([\d.]+|.+)", line)
         if heading:
             section = heading[1].rstrip(".")
         if re.match(r"\| offset \| size \| field \|", line):
@@ -42,7 +42,7 @@ def tables():
     return found
 
 
-TABLES = tables()
+TABLES = tables("wire-format.md") | tables("fec.md")
 MET = set()
 
 
@@ -371,10 +371,12 @@ def parities(group):
     upper = inverse(vandermonde[:k])
     length = max(len(entry) for entry in group) + 2
     shards = [struct.pack("<H", len(entry)) + entry + bytes(length - 2 - len(entry)) for entry in group]
+    assert all(fields("Shards", shard)["length"] == len(entry) for shard, entry in zip(shards, group))
     for j in range(m):
         name = f"parity-{j}"
         head, payload = datagram(name)
         expect(name, head, kind=6, shard=k + j, group=0, k=k, m=m)
+        expect(name, fields("Shards", vector(name), 2), shard=k + j, group=0, k=k, m=m, payload_length=length)
         row = [0] * k
         for column in range(k):
             for inner in range(k):
@@ -383,6 +385,7 @@ def parities(group):
         for factor, shard in zip(row, shards):
             table = bytes(multiply(factor, value) for value in range(256))
             computed = bytearray(a ^ b for a, b in zip(computed, shard.translate(table)))
+        expect(name, fields("Shards", payload, 1), parity_of_the_lengths=int.from_bytes(computed[:2], "little"))
         assert bytes(computed) == payload, f"{name}: another parity"
 
 
@@ -394,7 +397,7 @@ def main():
     # The planes of a preview have sizes in words, and were read by these.
     unmet -= {("4.13", 1)}
     assert not unmet, f"no vector was read by these tables: {sorted(unmet)}"
-    print(f"{len(MET)} tables of wire-format.md are met by the vectors, and all parities")
+    print(f"{len(MET)} tables of wire-format.md and fec.md are met by the vectors, and all parities")
 
 
 if __name__ == "__main__":
