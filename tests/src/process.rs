@@ -30,7 +30,7 @@ impl Process {
     /// # Errors
     /// When it cannot be started.
     pub fn start(command: &mut Command) -> Result<Self> {
-        let name = command.get_program().to_string_lossy().into_owned();
+        let name = Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
         let child = command.spawn().with_context(|| format!("cannot start {name}"))?;
         Ok(Self { child, name })
     }
@@ -52,13 +52,20 @@ impl Process {
     /// Waits until it writes `line` to its standard output, which must be piped.
     ///
     /// # Errors
-    /// When its output ends before that.
+    /// When its output ends before that; the message holds its last line.
     pub fn wait_for_line(&mut self, line: &str) -> Result<()> {
         let output = self.child.stdout.take().context("its output is not piped")?;
-        let mut lines = BufReader::new(output).lines();
-        match lines.any(|read| read.is_ok_and(|read| read == line)) {
-            true => Ok(()),
-            false => bail!("{} ended with {}", self.name, self.child.wait()?),
+        let mut last = String::new();
+        for read in BufReader::new(output).lines().map_while(Result::ok) {
+            if read == line {
+                return Ok(());
+            }
+            last = read;
+        }
+        let status = self.child.wait()?;
+        match last.as_str() {
+            "" => bail!("{} ended with {status}", self.name),
+            last => bail!("{last}"),
         }
     }
 

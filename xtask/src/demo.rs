@@ -1,16 +1,16 @@
 //! `cargo xtask demo`: the whole system does its job before your eyes.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::bundle;
 use crate::cache::{self, Cache};
 use crate::plan::{Guess, Plan};
 use crate::products::{self, Variant};
-use crate::{readers, shell, system};
+use crate::{files, readers, system};
 
 /// What the person asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,7 +51,11 @@ fn add_play(plan: &mut Plan<'_>, cache: &Cache, options: &Options, view: bool) {
     } else {
         ("Play, record and compare", "play")
     };
-    plan.step(title, key, Guess { first: 40, again: 40 }, move || shell::run(&mut play));
+    plan.step(title, key, Guess { first: 40, again: 40 }, move || {
+        let status = play.status().context("cannot start the demo's program")?;
+        ensure!(status.success(), "it ended with {status}; the reason stands above");
+        Ok(())
+    });
 }
 
 fn play(cache: &Cache, options: &Options) -> Command {
@@ -76,18 +80,20 @@ fn parse(options: &[String]) -> Result<Options> {
     let mut parsed = Options::default();
     let mut rest = options.iter();
     while let Some(option) = rest.next() {
-        let file = match option.as_str() {
+        let (file, check): (_, fn(&Path) -> Result<()>) = match option.as_str() {
             "--no-view" => {
                 parsed.no_view = true;
                 continue;
             }
-            "--wav" => &mut parsed.wav,
-            "--midi" => &mut parsed.midi,
-            "--soundfont" => &mut parsed.soundfont,
+            "--wav" => (&mut parsed.wav, files::check_wav),
+            "--midi" => (&mut parsed.midi, files::check_midi),
+            "--soundfont" => (&mut parsed.soundfont, files::check_soundfont),
             other => bail!("unknown option {other:?} of demo\n\n{}", crate::USAGE),
         };
         let path = PathBuf::from(rest.next().with_context(|| format!("{option} needs a file"))?);
-        *file = Some(path.canonicalize().with_context(|| format!("cannot read {}", path.display()))?);
+        let path = path.canonicalize().with_context(|| format!("cannot read {}", path.display()))?;
+        check(&path)?;
+        *file = Some(path);
     }
     Ok(parsed)
 }
@@ -102,9 +108,9 @@ mod tests {
 
     #[test]
     fn options_of_the_demo_are_read() {
-        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
-        let parsed = parse(&words(&format!("--no-view --wav {manifest}"))).expect("valid options");
-        assert!(parsed.no_view && parsed.wav.is_some() && parsed.midi.is_none());
+        let piece = concat!(env!("CARGO_MANIFEST_DIR"), "/../demo/piece.mid");
+        let parsed = parse(&words(&format!("--no-view --midi {piece}"))).expect("valid options");
+        assert!(parsed.no_view && parsed.midi.is_some() && parsed.wav.is_none());
     }
 
     #[test]

@@ -5,6 +5,7 @@
 mod bundle;
 mod cache;
 mod demo;
+mod files;
 mod fuzz;
 mod install;
 mod lint;

@@ -4,6 +4,7 @@
 
 use std::io::{IsTerminal, Read, Write, stderr, stdin, stdout};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
@@ -59,19 +60,29 @@ struct Arguments {
     out: PathBuf,
 }
 
-fn main() -> Result<()> {
-    let arguments = Arguments::parse();
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Whoever waits for `played` reads why it does not come.
+            println!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<()> {
     if arguments.speed <= 0.0 || arguments.speed.is_nan() {
         bail!("the speed must be above 0");
     }
     let id = if arguments.midi_alone { INSTRUMENT } else { EFFECT };
-    let mut plugin = Plugin::load(&arguments.plugin, id, &track(&arguments)?)?;
+    let mut plugin = Plugin::load(&arguments.plugin, id, &track(arguments)?)?;
     let parameters = plugin.parameters();
     let named = |name: &str| {
         parameters.iter().find(|parameter| parameter.name == name).with_context(|| format!("the plugin has no parameter {name}"))
     };
     let lane = named("Lane 1")?;
-    let mut music = music(&arguments, lane)?;
+    let mut music = music(arguments, lane)?;
     music.audio.save(&arguments.out.join("played.wav"))?;
     let automation: Vec<_> = music.automation.iter().map(|point| json!([point.sample, lane.name, point.value])).collect();
     let log = json!({ "rate": music.audio.rate, "channels": music.audio.channels, "automation": automation });

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
-use send_learn_plugin::files::Song;
+use send_learn_plugin::files::{Song, Wav};
 use send_learn_tests::audio::Audio;
 use send_learn_tests::process::{Process, Receiver};
 use send_learn_tests::products::Program;
@@ -77,6 +77,7 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<Vec<String>> {
     // A file that cannot be read through is refused before anything starts.
     arguments.midi.as_deref().map(Song::open).transpose()?;
+    arguments.wav.as_deref().map(Wav::open).transpose()?;
     let folder = own_folder(&arguments.folder)?;
     let mut failures = Vec::new();
     let mut note = |what: &str, result: Result<()>| {
