@@ -1,11 +1,11 @@
 //! The processes of a test: started on ports of their own, watched, and gone when the test is.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::process::{self, Child, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,27 @@ const GLANCE: Duration = Duration::from_millis(20);
 
 /// How long a receiver may take to say that it listens, or to close.
 const RECEIVER_TIME: Duration = Duration::from_secs(20);
+
+/// The processes that run, by the numbers that the system gave them.
+static RUNNING: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+
+fn running() -> MutexGuard<'static, Vec<u32>> {
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Ends this process with `status`, and before it all that it has started: for the one whom a signal ends.
+pub fn end_all(status: i32) -> ! {
+    // Held to the end: nothing is started meanwhile.
+    let running = running();
+    // On Windows, Ctrl-C reaches all of them.
+    #[cfg(unix)]
+    for id in running.iter().filter_map(|id| rustix::process::Pid::from_raw(*id as i32)) {
+        // It may have ended this very moment.
+        let _ = rustix::process::kill_process(id, rustix::process::Signal::KILL);
+    }
+    let _held = running;
+    process::exit(status)
+}
 
 /// A process that does not outlive this value.
 #[derive(Debug)]
@@ -31,7 +52,9 @@ impl Process {
     /// When it cannot be started.
     pub fn start(command: &mut Command) -> Result<Self> {
         let name = Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let mut running = running();
         let child = command.spawn().with_context(|| format!("cannot start {name}"))?;
+        running.push(child.id());
         Ok(Self { child, name })
     }
 
@@ -46,7 +69,22 @@ impl Process {
     /// When it does not end within `limit`.
     pub fn wait(&mut self, limit: Duration) -> Result<ExitStatus> {
         let child = &mut self.child;
-        wait_for(limit, || child.try_wait().ok().flatten()).ok_or_else(|| anyhow!("{} has not ended after {limit:?}", self.name))
+        let status = wait_for(limit, || child.try_wait().ok().flatten())
+            .ok_or_else(|| anyhow!("{} has not ended after {limit:?}", self.name))?;
+        self.forget();
+        Ok(status)
+    }
+
+    /// Waits for its end, however long that takes.
+    fn await_end(&mut self) -> io::Result<ExitStatus> {
+        let status = self.child.wait()?;
+        self.forget();
+        Ok(status)
+    }
+
+    /// It has ended, and its number may be another's from now on.
+    fn forget(&self) {
+        running().retain(|id| *id != self.child.id());
     }
 
     /// Waits until it writes `line` to its standard output, which must be piped.
@@ -62,7 +100,7 @@ impl Process {
             }
             last = read;
         }
-        let status = self.child.wait()?;
+        let status = self.await_end()?;
         match last.as_str() {
             "" => bail!("{} ended with {status}", self.name),
             last => bail!("{last}"),
@@ -82,7 +120,8 @@ impl Process {
                 line => before = line,
             }
         }
-        bail!("{} ended with {}", self.name, self.child.wait()?)
+        let status = self.await_end()?;
+        bail!("{} ended with {status}", self.name)
     }
 
     /// Stops it where it stands, as a debugger does, or lets it go on.
@@ -91,9 +130,8 @@ impl Process {
     /// When the signal cannot be sent.
     #[cfg(unix)]
     pub fn freeze(&mut self, frozen: bool) -> Result<()> {
-        use rustix::process::{Pid, Signal, kill_process};
-        let signal = if frozen { Signal::STOP } else { Signal::CONT };
-        kill_process(Pid::from_child(&self.child), signal).with_context(|| format!("cannot send {signal:?} to {}", self.name))
+        use rustix::process::Signal;
+        self.signal(if frozen { Signal::STOP } else { Signal::CONT })
     }
 
     /// Presses Ctrl-C.
@@ -102,8 +140,17 @@ impl Process {
     /// When the signal cannot be sent.
     #[cfg(unix)]
     pub fn interrupt(&mut self) -> Result<()> {
-        use rustix::process::{Pid, Signal, kill_process};
-        kill_process(Pid::from_child(&self.child), Signal::INT).with_context(|| format!("cannot interrupt {}", self.name))
+        self.signal(rustix::process::Signal::INT)
+    }
+
+    /// Sends it a signal.
+    ///
+    /// # Errors
+    /// When the signal cannot be sent.
+    #[cfg(unix)]
+    pub fn signal(&mut self, signal: rustix::process::Signal) -> Result<()> {
+        use rustix::process::{Pid, kill_process};
+        kill_process(Pid::from_child(&self.child), signal).with_context(|| format!("cannot send {signal:?} to {}", self.name))
     }
 
     /// Asks it to end, as Ctrl-C does.
@@ -124,7 +171,7 @@ impl Process {
     /// When it cannot be killed.
     pub fn kill(&mut self) -> Result<()> {
         self.child.kill().with_context(|| format!("cannot kill {}", self.name))?;
-        self.child.wait().with_context(|| format!("{} does not end", self.name))?;
+        self.await_end().with_context(|| format!("{} does not end", self.name))?;
         Ok(())
     }
 }
@@ -133,7 +180,7 @@ impl Drop for Process {
     fn drop(&mut self) {
         // It may have ended long ago; then there is nothing to do.
         let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = self.await_end();
     }
 }
 

@@ -12,6 +12,8 @@ pub enum Program {
     SendLearn,
     /// The plugin's engine, fed from files.
     SendLearnSend,
+    /// The demo.
+    Demo,
     /// The CLAP host of the demo.
     DemoHost,
     /// The CLAP host that does what tests ask for.
@@ -26,6 +28,7 @@ impl Program {
         let name = match self {
             Self::SendLearn => "send-learn",
             Self::SendLearnSend => "send-learn-send",
+            Self::Demo => "send-learn-demo",
             Self::DemoHost => "send-learn-demo-host",
             Self::TestHost => "send-learn-test-host",
             Self::Standalone => "send-learn-standalone",

@@ -3,6 +3,7 @@
 
 use std::env;
 use std::fs::{self, File};
+use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -11,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use clap::Parser;
 use send_learn_plugin::files::{Song, Wav};
 use send_learn_tests::audio::Audio;
-use send_learn_tests::process::{Process, Receiver};
+use send_learn_tests::process::{Process, Receiver, end_all};
 use send_learn_tests::products::Program;
 use send_learn_tests::python::{Played, compare};
 use send_learn_tests::score::Score;
@@ -21,6 +22,9 @@ const DELIVERY: Duration = Duration::from_secs(60);
 
 /// How long the viewer may take for its picture after that.
 const PICTURE: Duration = Duration::from_secs(120);
+
+/// The status of a program that was interrupted (128 and SIGINT).
+const INTERRUPTED: i32 = 130;
 
 /// How many folders of earlier demos are kept.
 const KEPT: usize = 3;
@@ -75,6 +79,7 @@ fn main() -> ExitCode {
 
 /// Runs the demo. Returns what did not hold, in words; an error is what kept it from going on.
 fn run(arguments: &Arguments) -> Result<Vec<String>> {
+    end_all_on_signals()?;
     // A file that cannot be read through is refused before anything starts.
     arguments.midi.as_deref().map(Song::open).transpose()?;
     arguments.wav.as_deref().map(Wav::open).transpose()?;
@@ -118,6 +123,19 @@ fn run(arguments: &Arguments) -> Result<Vec<String>> {
         println!("screenshot  {}", picture.display());
     }
     Ok(failures)
+}
+
+/// Whatever ends the demo by a signal also ends all that it has started.
+fn end_all_on_signals() -> Result<()> {
+    // Where the program that started the demo is ended alone, the demo is not left behind.
+    #[cfg(target_os = "linux")]
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM))?;
+    let end = || {
+        // The terminal may be gone.
+        let _ = writeln!(stdout(), "\nstopped");
+        end_all(INTERRUPTED)
+    };
+    ctrlc::set_handler(end).context("signals cannot be heeded")
 }
 
 /// Starts the host, and waits until it has played.
@@ -191,7 +209,7 @@ impl View {
 
 /// Runs a command with its output shown.
 fn shown(command: &mut Command) -> Result<()> {
-    let status = command.stdin(Stdio::null()).status()?;
+    let status = Process::start(command.stdin(Stdio::null()))?.wait(DELIVERY)?;
     if !status.success() {
         bail!("it ended with {status}");
     }
