@@ -70,6 +70,9 @@ fn play(cache: &Cache, options: &Options) -> Command {
             play.arg(name).arg(file);
         }
     }
+    if [&options.wav, &options.midi, &options.soundfont].iter().any(|file| file.is_some()) {
+        play.arg("--own");
+    }
     if options.wav.is_none() && options.midi.is_none() {
         play.arg("--midi").arg(cache::source().join("demo/piece.mid"));
     }

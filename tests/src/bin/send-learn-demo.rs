@@ -26,8 +26,12 @@ const PICTURE: Duration = Duration::from_secs(120);
 /// The status of a program that was interrupted (128 and SIGINT).
 const INTERRUPTED: i32 = 130;
 
-/// How many folders of earlier demos are kept.
+/// How many folders of demos of the project's own piece are kept.
 const KEPT: usize = 3;
+
+/// How their names begin, and those of what a person's own files became.
+const PIECE: &str = "piece";
+const OWN: &str = "own";
 
 /// Plays, records, shows and compares.
 #[derive(Debug, Parser)]
@@ -57,12 +61,19 @@ struct Arguments {
     /// The synthesizer's sounds.
     #[arg(long)]
     soundfont: Option<PathBuf>,
+    /// What is played is the person's own: what is made of it stays until the person removes it.
+    #[arg(long)]
+    own: bool,
 }
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
+    let arguments = Arguments::parse();
+    match run(&arguments) {
         Ok(failures) if failures.is_empty() => {
             println!("\nThe recording equals what was played.");
+            if let Err(error) = remove_old(&arguments.folder) {
+                println!("{error:#}");
+            }
             ExitCode::SUCCESS
         }
         Ok(failures) => {
@@ -83,7 +94,7 @@ fn run(arguments: &Arguments) -> Result<Vec<String>> {
     // A file that cannot be read through is refused before anything starts.
     arguments.midi.as_deref().map(Song::open).transpose()?;
     arguments.wav.as_deref().map(Wav::open).transpose()?;
-    let folder = own_folder(&arguments.folder)?;
+    let folder = own_folder(arguments)?;
     let mut failures = Vec::new();
     let mut note = |what: &str, result: Result<()>| {
         if let Err(error) = result {
@@ -216,16 +227,40 @@ fn shown(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// A fresh folder for this demo. The oldest ones of earlier demos go.
-fn own_folder(folder: &Path) -> Result<PathBuf> {
+/// A fresh folder for this demo.
+fn own_folder(arguments: &Arguments) -> Result<PathBuf> {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-    let own = folder.join(format!("run-{seconds}"));
+    let own = arguments.folder.join(format!("{}-{seconds}", if arguments.own { OWN } else { PIECE }));
     fs::create_dir_all(&own).with_context(|| format!("cannot create {}", own.display()))?;
-    let is_run = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("run-"));
-    let mut runs: Vec<PathBuf> = fs::read_dir(folder)?.flatten().map(|entry| entry.path()).filter(is_run).collect();
-    runs.sort();
-    for old in runs.iter().take(runs.len().saturating_sub(KEPT)) {
-        fs::remove_dir_all(old).with_context(|| format!("cannot remove {}", old.display()))?;
-    }
     Ok(own)
+}
+
+/// Removes what is left of the oldest demos of the project's own piece, and says so.
+fn remove_old(folder: &Path) -> Result<()> {
+    let is_of_the_piece =
+        |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&format!("{PIECE}-")));
+    let mut demos: Vec<PathBuf> = fs::read_dir(folder)?.flatten().map(|entry| entry.path()).filter(is_of_the_piece).collect();
+    demos.sort();
+    for old in demos.iter().take(demos.len().saturating_sub(KEPT)) {
+        fs::remove_dir_all(old).with_context(|| format!("cannot remove {}", old.display()))?;
+        println!("Removed {}: the last {KEPT} demos of the piece are kept.", old.display());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_demos_of_the_piece_go_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["piece-1", "piece-2", "piece-3", "piece-4", "own-1", "others"] {
+            fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        remove_old(folder.path()).unwrap();
+        let mut left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["others", "own-1", "piece-2", "piece-3", "piece-4"]);
+    }
 }
