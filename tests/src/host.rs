@@ -25,8 +25,11 @@ pub const EFFECT: &str = "io.send-learn.send";
 /// The instrument for MIDI alone, likewise.
 pub const INSTRUMENT: &str = "io.send-learn.midi";
 
-/// How the host calls itself, and its version.
-pub const HOST: (&str, &str) = ("Send Learn Test Host", env!("CARGO_PKG_VERSION"));
+/// How the host of one plugin calls itself, and its version: people see it in the demo.
+pub const DEMO_HOST: (&str, &str) = ("Send Learn Demo", env!("CARGO_PKG_VERSION"));
+
+/// How the host of many plugins calls itself.
+pub const TEST_HOST: (&str, &str) = ("Send Learn Test Host", env!("CARGO_PKG_VERSION"));
 
 /// The colour of each of its tracks.
 pub const COLOUR: (u8, u8, u8) = (226, 122, 63);
@@ -98,7 +101,7 @@ impl Plugin {
     /// When it cannot be loaded or holds no such plugin.
     pub fn load(path: &Path, id: &str, track: &str) -> Result<Self> {
         let library = load_library(path).with_context(|| format!("cannot load {}", path.display()))?;
-        Ok(Self { instance: instantiate(&library, id, track)?, _library: library })
+        Ok(Self { instance: instantiate(&library, DEMO_HOST, id, track)?, _library: library })
     }
 
     /// Its parameters.
@@ -169,9 +172,8 @@ impl Plugin {
     }
 }
 
-/// An instance of the plugin `id`, on a track called `track`.
-fn instantiate(library: &PluginEntry, id: &str, track: &str) -> Result<PluginInstance<Handlers>> {
-    let (name, version) = HOST;
+/// An instance of the plugin `id` in a host of this name and version, on a track called `track`.
+fn instantiate(library: &PluginEntry, (name, version): (&str, &str), id: &str, track: &str) -> Result<PluginInstance<Handlers>> {
     let host = HostInfo::new(name, "Send Learn", "https://send-learn.example", version)?;
     let factory = library.get_plugin_factory().context("it has no plugin factory")?;
     let known =

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use send_learn_tests::host::HOST;
+use send_learn_tests::host::TEST_HOST;
 use send_learn_tests::process::Process;
 use send_learn_tests::products;
 use send_learn_tests::rig::{DELIVERY, Rig, said};
@@ -28,7 +28,7 @@ fn expressions_mpe_and_programs_are_recorded_at_their_samples_and_the_host_by_it
     let recording = recordings.first().context("no recording")?;
     let output = Command::new(products::path("SEND_LEARN_PYTHON")?).args(["-c", READ]).arg(recording).output()?;
     let read: Value = serde_json::from_slice(&output.stdout).with_context(|| said(&output))?;
-    let (name, version) = HOST;
+    let (name, version) = TEST_HOST;
     ensure!(read["words"] == json!([name, version, "CLAP", "Expressive", "#e27a3f"]), "{}", read["words"]);
     ensure!(read["numbers"] == json!([48_000.0, 512]), "{}", read["numbers"]);
     let (played, recorded) = (events(&played)?, events(&read["events"])?);

@@ -8,7 +8,7 @@ use clack_extensions::state::PluginState;
 use clack_host::prelude::*;
 use clack_host::process::StartedPluginAudioProcessor;
 
-use super::{Handlers, instantiate, load_library};
+use super::{Handlers, TEST_HOST, instantiate, load_library};
 use crate::score::Event;
 
 /// Channels of each instance.
@@ -66,7 +66,7 @@ impl Rack {
     pub fn add(&mut self, id: &str, track: &str) -> Result<usize> {
         self.slots.push(Slot {
             processor: None,
-            instance: instantiate(&self.library, id, track)?,
+            instance: instantiate(&self.library, TEST_HOST, id, track)?,
             ports: (AudioPorts::with_capacity(CHANNELS, 1), AudioPorts::with_capacity(CHANNELS, 1)),
             input: Default::default(),
             output: Default::default(),
