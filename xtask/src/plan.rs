@@ -65,11 +65,11 @@ impl<'a> Plan<'a> {
         let started = Instant::now();
         let total = self.steps.len();
         let mut left: Duration = self.steps.iter().map(|step| step.estimate).sum();
-        let source = if self.measured { "from the last run" } else { "a guess for 2 cores; the next run knows better" };
-        eprintln!("{total} steps, about {} ({source})", words(left));
+        let source = if self.measured { "as the last run took" } else { "a guess for 2 cores; the next run knows better" };
+        eprintln!("{total} steps, about {} ({source}), longer while the machine is busy", words(left));
         for (index, step) in self.steps.into_iter().enumerate() {
             let after = left.saturating_sub(step.estimate);
-            eprintln!("\n[{}/{total}] {}  (about {}, then {} left)", index + 1, step.title, words(step.estimate), words(after));
+            eprintln!("\n[{}/{total}] {}  (about {}{})", index + 1, step.title, words(step.estimate), then(after));
             let begun = Instant::now();
             {
                 let _heartbeat = Heartbeat::start(step.estimate, after);
@@ -111,7 +111,15 @@ impl Heartbeat {
 fn left(elapsed: Duration, estimate: Duration, after: Duration) -> String {
     match estimate.checked_sub(elapsed) {
         Some(rest) => format!("about {} left in all", words(rest + after)),
-        None => format!("longer than the {} expected; then {} left", words(estimate), words(after)),
+        None => format!("longer than the {} expected, for how long is not known{}", words(estimate), then(after)),
+    }
+}
+
+/// What follows a step, in words; none where that is next to nothing.
+fn then(after: Duration) -> String {
+    match after.as_secs_f64().round() as u64 {
+        0 => String::new(),
+        _ => format!("; then about {}", words(after)),
     }
 }
 
@@ -168,7 +176,11 @@ mod tests {
     fn a_step_that_takes_longer_than_expected_says_so() {
         let seconds = Duration::from_secs;
         assert_eq!(left(seconds(60), seconds(80), seconds(10)), "about 30 s left in all");
-        assert_eq!(left(seconds(120), seconds(80), seconds(10)), "longer than the 80 s expected; then 10 s left");
+        assert_eq!(
+            left(seconds(120), seconds(80), seconds(10)),
+            "longer than the 80 s expected, for how long is not known; then about 10 s"
+        );
+        assert_eq!(left(seconds(120), seconds(80), seconds(0)), "longer than the 80 s expected, for how long is not known");
     }
 
     #[test]
