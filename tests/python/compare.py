@@ -57,14 +57,22 @@ def compare_audio(findings, recording, wav):
         findings.bad(f"audio: {len(frames):,} frames of {len(played):,}, the first at {frames[:SHOWN].tolist()}")
 
 
-def score(path, rate, in_host):
-    """Every event of a MIDI file at its nearest sample, and the changes of tempo and meter; ticks to time in exact fractions."""
+def timed(path):
+    """(second, message) of all that a MIDI file says; ticks to time in exact fractions."""
     file = mido.MidiFile(path)
-    events, changes = [], []
-    second = Fraction(0)
-    tempo, meter = 500_000, (4, 4)
+    second, tempo = Fraction(0), 500_000
     for message in mido.merge_tracks(file.tracks):
         second += Fraction(message.time * tempo, file.ticks_per_beat * 1_000_000)
+        if message.type == "set_tempo":
+            tempo = message.tempo
+        yield second, message
+
+
+def score(path, rate, in_host):
+    """Every event of a MIDI file at its nearest sample, and the changes of tempo and meter."""
+    events, changes = [], []
+    tempo, meter = 500_000, (4, 4)
+    for second, message in timed(path):
         sample = int(second * rate + Fraction(1, 2))
         if message.type == "set_tempo":
             tempo = message.tempo

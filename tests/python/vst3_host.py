@@ -1,6 +1,6 @@
 """Plays a WAV and a MIDI file through the VST3 plugin in dawdreamer, a host built on JUCE, and checks its output.
 
-usage: vst3_host.py PLUGIN.vst3 INPUT.wav INPUT.mid
+usage: vst3_host.py PLUGIN.vst3 INPUT.wav INPUT.mid BLOCK
 
 Says `played` when all is rendered, and stays until its input ends.
 """
@@ -12,15 +12,14 @@ import dawdreamer
 import numpy as np
 import soundfile
 
-BLOCK = 512
-
 
 def main():
-    plugin, wav, midi = sys.argv[1:]
+    plugin, wav, midi, block = sys.argv[1:]
     sound, rate = soundfile.read(wav, dtype="float32", always_2d=True)
     sound = np.ascontiguousarray(sound.T)
-    seconds = sound.shape[1] / rate
-    engine = dawdreamer.RenderEngine(rate, BLOCK)
+    # It cuts off the fraction of a sample.
+    seconds = (sound.shape[1] + 0.5) / rate
+    engine = dawdreamer.RenderEngine(rate, int(block))
     engine.set_bpm(120)
     source = engine.make_playback_processor("source", sound)
     effect = engine.make_plugin_processor("effect", plugin)

@@ -1,32 +1,42 @@
-//! The VST3 plugin in dawdreamer, a host built on JUCE: its output equals its input bit for bit, and so does the recording.
+//! The VST3 plugin in dawdreamer, a host built on JUCE: its output equals its input bit for bit, and so does the recording, with every
+//! note at its sample.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
+use midly::num::{u4, u7, u15, u28};
+use midly::{Format, Header, MidiMessage, Smf, Timing, TrackEvent, TrackEventKind};
 use send_learn_tests::audio::Audio;
 use send_learn_tests::process::Process;
 use send_learn_tests::products;
 use send_learn_tests::python::{Played, script};
 use send_learn_tests::rig::{DELIVERY, Rig, said};
-use send_learn_tests::tunes::cut_piece;
 
-/// Whole blocks, 10 seconds. dawdreamer renders many times faster than real time without saying so; told to capture offline
+/// Samples per second.
+const RATES: [u32; 2] = [48_000, 44_100];
+
+/// Frames to a block, and blocks. dawdreamer renders many times faster than real time without saying so; told to capture offline
 /// renders, the plugin waits for room.
-const FRAMES: usize = 512 * 938;
+const BLOCKS: [(usize, usize); 5] = [(1, 24_000), (64, 750), (511, 94), (512, 94), (4_096, 24)];
 
 #[test]
-fn stereo_and_notes_through_vst3_are_recorded_exactly() -> Result<()> {
-    are_recorded_exactly(2)
+fn stereo_and_notes_through_vst3_are_recorded_exactly_at_every_rate_and_block_size() -> Result<()> {
+    for rate in RATES {
+        for (block, blocks) in BLOCKS {
+            are_recorded_exactly(rate, 2, block, blocks).with_context(|| format!("blocks of {block} at {rate} Hz"))?;
+        }
+    }
+    Ok(())
 }
 
 #[test]
 fn mono_and_notes_through_vst3_are_recorded_exactly() -> Result<()> {
-    are_recorded_exactly(1)
+    are_recorded_exactly(48_000, 1, 512, 94)
 }
 
-fn are_recorded_exactly(channels: usize) -> Result<()> {
+fn are_recorded_exactly(rate: u32, channels: usize, block: usize, blocks: usize) -> Result<()> {
     let rig = Rig::new()?;
     let python = products::path("SEND_LEARN_PYTHON")?;
     let probe = Command::new(&python).args(["-c", "import dawdreamer"]).stderr(Stdio::null()).status()?;
@@ -34,12 +44,12 @@ fn are_recorded_exactly(channels: usize) -> Result<()> {
         println!("skipped: dawdreamer is not there (`cargo xtask setup` installs it where PyPI has it for this system)");
         return Ok(());
     }
-    let wav = rig.file("input.wav");
-    Audio::all_kinds(48_000, channels, FRAMES, 5).save(&wav)?;
-    let midi = cut_piece(&rig.file("input.mid"), 9)?;
+    let (wav, midi) = (rig.file("input.wav"), rig.file("input.mid"));
+    Audio::all_kinds(rate, channels, block * blocks, 5).save(&wav)?;
+    write_notes(&midi, block * blocks * 1_000 / rate as usize)?;
 
     let mut command = Command::new(&python);
-    command.arg(script("vst3_host.py")).arg(products::path("SEND_LEARN_VST3")?).arg(&wav).arg(&midi);
+    command.arg(script("vst3_host.py")).arg(products::path("SEND_LEARN_VST3")?).arg(&wav).arg(&midi).arg(block.to_string());
     command.env("SEND_LEARN_SERVER", rig.receiver().address().to_string()).env("SEND_LEARN_CAPTURE_OFFLINE", "1");
     rig.make_at_home(&mut command);
     let mut host = Process::start(command.stdin(Stdio::piped()).stdout(Stdio::piped()))?;
@@ -55,8 +65,26 @@ fn are_recorded_exactly(channels: usize) -> Result<()> {
     let recording = takes.into_iter().max_by_key(size).context("no recording")?;
     rig.compare(&recording, Played { wav: Some(&wav), midi: None, log: None })?;
     let notes = Command::new(&python).arg(script("notes.py")).arg(&recording).arg(&midi).output()?;
-    if !notes.status.success() {
-        bail!("the recorded notes differ: {}", said(&notes));
-    }
+    println!("{}", said(&notes));
+    ensure!(notes.status.success(), "the recorded notes differ: {}", said(&notes));
     Ok(())
+}
+
+/// Writes a MIDI file of short notes for so many milliseconds. Few of them begin with a block, or on a sample at all.
+fn write_notes(path: &Path, milliseconds: usize) -> Result<()> {
+    // At 120 quarters a minute, the tempo of a file that states none.
+    let (ticks_per_quarter, milliseconds_per_quarter) = (960, 500);
+    let notes = milliseconds * ticks_per_quarter / milliseconds_per_quarter / 36;
+    let event = |delta: u32, message: MidiMessage| TrackEvent {
+        delta: u28::new(delta),
+        kind: TrackEventKind::Midi { channel: u4::new(0), message },
+    };
+    let note = |index: usize| {
+        let (key, vel) = (u7::new(36 + index as u8 % 48), u7::new(1 + index as u8 % 127));
+        [event(7, MidiMessage::NoteOn { key, vel }), event(29, MidiMessage::NoteOff { key, vel: u7::new(64) })]
+    };
+    let header = Header::new(Format::SingleTrack, Timing::Metrical(u15::new(ticks_per_quarter as u16)));
+    let mut smf = Smf::new(header);
+    smf.tracks.push((0..notes).flat_map(note).collect());
+    smf.save(path).with_context(|| format!("cannot write {}", path.display()))
 }
