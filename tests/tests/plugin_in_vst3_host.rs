@@ -70,10 +70,10 @@ fn are_recorded_exactly(rate: u32, channels: usize, block: usize, blocks: usize)
     Ok(())
 }
 
-/// Writes a MIDI file of short notes for so many milliseconds. Few of them begin with a block, or on a sample at all.
+/// Writes a MIDI file of short notes for so many milliseconds. They fall between samples, so that it is certain at which one the host plays them.
 fn write_notes(path: &Path, milliseconds: usize) -> Result<()> {
-    // At 120 quarters a minute, the tempo of a file that states none.
-    let (ticks_per_quarter, milliseconds_per_quarter) = (960, 500);
+    // At 120 quarters a minute, the tempo of a file that states none. Ticks are no whole number of samples at any rate.
+    let (ticks_per_quarter, milliseconds_per_quarter) = (961, 500);
     let notes = milliseconds * ticks_per_quarter / milliseconds_per_quarter / 36;
     let event = |delta: u32, message: MidiMessage| TrackEvent {
         delta: u28::new(delta),
