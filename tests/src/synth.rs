@@ -10,14 +10,8 @@ use rustysynth::{SoundFont, Synthesizer, SynthesizerSettings};
 
 use crate::score::Score;
 
-/// Where Debian, Fedora and Arch put General MIDI SoundFonts.
-const PLACES: [&str; 5] = [
-    "/usr/share/sounds/sf2/TimGM6mb.sf2",
-    "/usr/share/sounds/sf2/default-GM.sf2",
-    "/usr/share/sounds/sf2/FluidR3_GM.sf2",
-    "/usr/share/soundfonts/default.sf2",
-    "/usr/share/soundfonts/FluidR3_GM.sf2",
-];
+/// Where Debian, Fedora, Arch and Homebrew put General MIDI SoundFonts, a place a line, the preferred first.
+const PLACES: &str = include_str!("../soundfonts.txt");
 
 /// Loud enough to be heard well; with this, the demo's piece has a peak of -4 dB.
 const MASTER_VOLUME: f32 = 1.2;
@@ -27,9 +21,11 @@ const MASTER_VOLUME: f32 = 1.2;
 /// # Errors
 /// When there is none where they usually are.
 pub fn find_soundfont() -> Result<PathBuf> {
-    match PLACES.iter().map(Path::new).find(|path| path.exists()) {
+    match PLACES.lines().map(Path::new).find(|path| path.exists()) {
         Some(path) => Ok(path.to_owned()),
-        None => bail!("no General MIDI SoundFont found: install timgm6mb-soundfont, or name one with --soundfont FILE.sf2"),
+        None => bail!(
+            "no General MIDI SoundFont found: `cargo xtask demo` installs one, or says how; or name one with --soundfont FILE.sf2"
+        ),
     }
 }
 

@@ -28,6 +28,9 @@ struct Options {
 /// When `options` are not those of the demo.
 pub(crate) fn add(plan: &mut Plan<'_>, cache: &Cache, options: &[String]) -> Result<()> {
     let options = parse(options)?;
+    if options.wav.is_none() && options.soundfont.is_none() {
+        system::check_soundfont()?;
+    }
     let view = !options.no_view;
     system::add(plan, if view { system::Purpose::View } else { system::Purpose::Record });
     readers::add(plan, cache, readers::Set::Readers);

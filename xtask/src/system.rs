@@ -1,6 +1,7 @@
 //! What the system must have: found out, and installed on Debian and Ubuntu; elsewhere the command is printed.
 
 use std::io::{IsTerminal, stdin};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Result, bail};
@@ -84,11 +85,15 @@ const LIBRARIES: [(Purpose, &[&str]); 2] = [
     (Purpose::View, &["wayland-client", "vulkan"]),
 ];
 
+/// Where General MIDI SoundFonts are, for the same systems, a place a line.
+const SOUNDFONTS: &str = include_str!("../../tests/soundfonts.txt");
+
+// By the lists of these systems; only what is for Debian has been tried. A SoundFont comes with Homebrew's fluid-synth.
 const BREW: &str = "brew install cmake pkg-config hdf5 python fluid-synth";
 const DNF: &str = "sudo dnf install gcc cmake pkgconf hdf5-devel libX11-devel libxcb-devel xcb-util-wm-devel libXcursor-devel libxkbcommon-devel \
-                   libxkbcommon-x11-devel mesa-libGL-devel alsa-lib-devel pipewire-jack-audio-connection-kit-devel python3 wayland-devel vulkan-loader-devel mesa-vulkan-drivers fluidsynth hdf5";
+                   libxkbcommon-x11-devel mesa-libGL-devel alsa-lib-devel pipewire-jack-audio-connection-kit-devel python3 wayland-devel vulkan-loader-devel mesa-vulkan-drivers fluidsynth fluid-soundfont-gm hdf5";
 const PACMAN: &str = "sudo pacman -S --needed base-devel cmake pkgconf hdf5 libx11 libxcb xcb-util-wm libxcursor libxkbcommon libxkbcommon-x11 \
-                      mesa alsa-lib jack2 python wayland vulkan-icd-loader vulkan-swrast fluidsynth";
+                      mesa alsa-lib jack2 python wayland vulkan-icd-loader vulkan-swrast fluidsynth soundfont-fluid";
 
 /// Adds the step that makes sure of everything `purpose` needs.
 pub(crate) fn add(plan: &mut Plan<'_>, purpose: Purpose) {
@@ -96,8 +101,28 @@ pub(crate) fn add(plan: &mut Plan<'_>, purpose: Purpose) {
     plan.step("System packages", &key, Guess { first: 90, again: 1 }, move || ensure(purpose));
 }
 
+/// Makes sure that there is a SoundFont for the synthesizer, or will be.
+///
+/// # Errors
+/// Where there is none, and this installs no packages; the message says what does.
+pub(crate) fn check_soundfont() -> Result<()> {
+    if is_debian() || SOUNDFONTS.lines().any(|place| Path::new(place).exists()) {
+        return Ok(());
+    }
+    match command() {
+        Some(command) => bail!(
+            "this system lacks a General MIDI SoundFont. Run this, then try again:\n\n    {command}\n\nOr name one with --soundfont FILE.sf2"
+        ),
+        None => bail!("no General MIDI SoundFont was found: name one with --soundfont FILE.sf2"),
+    }
+}
+
+fn is_debian() -> bool {
+    shell::exists("dpkg-query") && shell::exists("apt-get")
+}
+
 fn ensure(purpose: Purpose) -> Result<()> {
-    if shell::exists("dpkg-query") && shell::exists("apt-get") {
+    if is_debian() {
         return install_on_debian(&wanted(&DEBIAN, purpose));
     }
     if cfg!(windows) {
@@ -108,12 +133,16 @@ fn ensure(purpose: Purpose) -> Result<()> {
         println!("all libraries are there");
         return Ok(());
     }
-    let known = [("brew", BREW), ("dnf", DNF), ("pacman", PACMAN)];
-    let command = known.into_iter().find(|(tool, _)| shell::exists(tool)).map(|(_, command)| command);
-    match command {
+    match command() {
         Some(command) => bail!("this system lacks {}. Run this, then try again:\n\n    {command}\n", missing.join(", ")),
         None => bail!("this system lacks these libraries (with headers), by the names of pkg-config: {}", missing.join(", ")),
     }
+}
+
+/// What installs all that is needed, on systems whose packages are known; the person runs it.
+fn command() -> Option<&'static str> {
+    let known = [("brew", BREW), ("dnf", DNF), ("pacman", PACMAN)];
+    known.into_iter().find(|(tool, _)| shell::exists(tool)).map(|(_, command)| command)
 }
 
 fn wanted(table: &[(Purpose, &[&'static str])], purpose: Purpose) -> Vec<&'static str> {
