@@ -60,6 +60,8 @@ const DEBIAN: [(Purpose, &[&str]); 5] = [
             "fluidsynth",
             "openttd-openmsx",
             "hdf5-tools",
+            // A sound server without a sound card.
+            "jackd2",
             // Networks and disks with faults, and a reader of datagrams.
             "iproute2",
             "iptables",
