@@ -44,7 +44,7 @@ const BETWEEN: f32 = 2.0;
 const FRAME: Duration = Duration::from_millis(50);
 
 /// Between looks while nothing does.
-const IDLE: Duration = Duration::from_millis(500);
+const IDLE: Duration = Duration::from_millis(800);
 
 /// How often the settings are read again: another window may have changed them.
 const SETTINGS_AGAIN: Duration = Duration::from_secs(1);
