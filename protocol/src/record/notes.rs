@@ -202,7 +202,7 @@ pub enum EndReason {
     EndOfFile = 2,
     /// The person stopped it.
     Stopped = 3,
-    /// The receiver closed the recording while the sender was away.
+    /// The sender's program ended without a last word, and a later one sent what it had left.
     Interrupted = 4,
     /// A reason that this version does not know.
     Other = 255,
