@@ -21,6 +21,13 @@ struct Options {
     no_view: bool,
 }
 
+impl Options {
+    /// Whether what is played, or by which sounds, is the person's own.
+    fn own(&self) -> bool {
+        [&self.wav, &self.midi, &self.soundfont].into_iter().any(Option::is_some)
+    }
+}
+
 /// Adds the steps of the demo. The piece is played as soon as the recording half is built; on the first run once more, with
 /// the viewer, when that is built too.
 ///
@@ -54,7 +61,9 @@ fn add_play(plan: &mut Plan<'_>, cache: &Cache, options: &Options, view: bool) {
     } else {
         ("Play, record and compare", "play")
     };
-    plan.step(title, key, Guess { first: 40, again: 40 }, move || {
+    // How long a person's own music takes says nothing about the piece.
+    let key = if options.own() { format!("{key}-own") } else { key.to_owned() };
+    plan.step(title, &key, Guess { first: 40, again: 40 }, move || {
         let status = play.status().context("cannot start the demo's program")?;
         ensure!(status.success(), "it ended with {status}; the reason stands above");
         Ok(())
@@ -73,7 +82,7 @@ fn play(cache: &Cache, options: &Options) -> Command {
             play.arg(name).arg(file);
         }
     }
-    if [&options.wav, &options.midi, &options.soundfont].iter().any(|file| file.is_some()) {
+    if options.own() {
         play.arg("--own");
     }
     if options.wav.is_none() && options.midi.is_none() {
