@@ -152,7 +152,7 @@ impl Curves {
     pub fn bend(&self, channel: u8, position: f64) -> f32 {
         let wheel = self.curves.iter().find(|curve| curve.control == Control::Bend(channel));
         let value = wheel.and_then(|curve| curve.at(position, self.grain));
-        value.map_or(0.0, |value| semitones(value))
+        value.map_or(0.0, semitones)
     }
 
     /// Where the bend of a channel changes between two positions, and to how many semitones, in order.

@@ -91,7 +91,9 @@ pub(crate) fn paint(theme: Res<'_, Theme>, mut lanes: ResMut<'_, Assets<LaneMate
 pub(crate) fn draw(
     mut commands: Commands<'_, '_>,
     theme: Res<'_, Theme>,
-    (mut meshes, mut images, mut lanes): (ResMut<'_, Assets<Mesh>>, ResMut<'_, Assets<Image>>, ResMut<'_, Assets<LaneMaterial>>),
+    mut meshes: ResMut<'_, Assets<Mesh>>,
+    mut images: ResMut<'_, Assets<Image>>,
+    mut lanes: ResMut<'_, Assets<LaneMaterial>>,
     mut uploads: ResMut<'_, Uploads>,
     mut streams: Query<'_, '_, (Entity, &Stream, &mut LaneRows)>,
 ) {
