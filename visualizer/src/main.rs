@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use bevy::math::UVec2;
 use clap::Parser;
 use send_learn_visualizer::app::{Options, Origin, Output, Screenshot, run};
@@ -110,10 +109,11 @@ fn main() -> ExitCode {
         output,
         settings: settings::file(),
     };
-    match run(&options).context("send-learn-visualizer") {
+    match run(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error:#}");
+            // It says in its own words what it came from.
+            eprintln!("send-learn-visualizer: {error}");
             ExitCode::FAILURE
         }
     }
