@@ -16,9 +16,9 @@ pub struct CanvasPlugin {
     pub scale: f32,
 }
 
-/// The image.
+/// The image as the camera draws into it: by this, scale included, a screenshot finds it.
 #[derive(Resource, Clone, Debug)]
-pub struct Canvas(pub Handle<Image>);
+pub struct Canvas(pub RenderTarget);
 
 impl Plugin for CanvasPlugin {
     fn build(&self, app: &mut App) {
@@ -28,10 +28,9 @@ impl Plugin for CanvasPlugin {
             let format = TextureFormat::Rgba8UnormSrgb;
             let mut image = Image::new_uninit(size, TextureDimension::D2, format, RenderAssetUsages::RENDER_WORLD);
             image.texture_descriptor.usage |= TextureUsages::RENDER_ATTACHMENT;
-            let canvas = images.add(image);
-            let target = ImageRenderTarget { handle: canvas.clone(), scale_factor: scale };
-            camera::spawn(&mut commands, Some(RenderTarget::Image(target)));
-            commands.insert_resource(Canvas(canvas));
+            let target = RenderTarget::Image(ImageRenderTarget { handle: images.add(image), scale_factor: scale });
+            camera::spawn(&mut commands, Some(target.clone()));
+            commands.insert_resource(Canvas(target));
         });
     }
 }

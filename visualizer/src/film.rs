@@ -157,7 +157,7 @@ fn draw(
         let latency = network + f64::from(stream.lag.tap) + stream.to_pixel_ms(frame.0);
         lines += &format!("{number}\t{now}\t{}\t{:.0}\t{latency:.3}\n", stream.name(), stream.shown());
     }
-    commands.spawn(Screenshot::image(canvas.0.clone())).observe(
+    commands.spawn(Screenshot(canvas.0.clone())).observe(
         move |captured: On<'_, '_, ScreenshotCaptured>, mut reel: ResMut<'_, Reel>| {
             reel.waiting.remove(&number);
             let path = folder.join(format!("frame-{number:06}.png"));

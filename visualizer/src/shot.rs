@@ -119,7 +119,7 @@ fn take(
             *phase = Phase::Draw { frames: *frames };
         }
         Phase::Draw { frames: since } if *frames >= since + FRAMES_DRAWN => {
-            commands.spawn(Screenshot::image(canvas.0.clone())).observe(save);
+            commands.spawn(Screenshot(canvas.0.clone())).observe(save);
             *phase = Phase::Taken;
         }
         Phase::Taken => {

@@ -45,8 +45,13 @@ const WINDOW: f32 = ROWS as f32 * 512.0 / 48_000.0;
 const MEAN: f64 = 0.012;
 const DIFFERENT: f64 = 0.02;
 
-/// Draws `view` after `prepare`, compares it with the picture `name`, and returns it. `None`: nothing can be drawn here.
+/// The same as [`golden_at`], where a pixel of the picture is one of texts.
 fn golden(name: &str, view: ViewPlugin, prepare: impl FnOnce(&mut App)) -> Option<Image> {
+    golden_at(1.0, name, view, prepare)
+}
+
+/// Draws `view` after `prepare`, compares it with the picture `name`, and returns it. `None`: nothing can be drawn here.
+fn golden_at(scale: f32, name: &str, view: ViewPlugin, prepare: impl FnOnce(&mut App)) -> Option<Image> {
     if !has_driver(true) {
         println!("skipped: no Vulkan driver here (Debian: mesa-vulkan-drivers)");
         return None;
@@ -54,7 +59,7 @@ fn golden(name: &str, view: ViewPlugin, prepare: impl FnOnce(&mut App)) -> Optio
     let folder = tempfile::tempdir().unwrap();
     let drawn = folder.path().join(format!("{name}.png"));
     let round = Some(Duration::from_millis(100));
-    off_screen_with(view, Shot { path: drawn.clone(), due: Instant::now(), size: SIZE, scale: 1.0, round }, prepare).unwrap();
+    off_screen_with(view, Shot { path: drawn.clone(), due: Instant::now(), size: SIZE, scale, round }, prepare).unwrap();
     let kept = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{name}.png"));
     if std::env::var("SEND_LEARN_GOLDEN").is_ok_and(|value| value == "write") {
         std::fs::copy(&drawn, &kept).unwrap();
@@ -152,6 +157,13 @@ fn an_empty_scene_says_what_it_waits_for() {
     let mailbox = Mailbox::default();
     connect(&mailbox, Link::Down { reason: "no receiver listens there".into() });
     golden("empty", ViewPlugin::new(mailbox), |_| ());
+}
+
+#[test]
+fn on_small_pixels_everything_is_larger() {
+    let mailbox = Mailbox::default();
+    connect(&mailbox, Link::Down { reason: "no receiver listens there".into() });
+    golden_at(2.0, "large", ViewPlugin::new(mailbox), |_| ());
 }
 
 /// Looks from above.
