@@ -231,14 +231,15 @@ pub fn follow(
         Projection::Perspective(perspective) if perspective.aspect_ratio.is_finite() => perspective.aspect_ratio.clamp(0.1, 10.0),
         _ => 16.0 / 9.0,
     };
-    let place = |id: Identity| streams.iter().find(|(stream, _)| stream.identity() == id).map(|(_, place)| place.translation);
+    let body = |id: Identity| {
+        let (stream, place) = streams.iter().find(|(stream, _)| stream.identity() == id)?;
+        let (low, high) = layout::body(place.translation);
+        Some((low, high.with_x(low.x + layout::reach(stream))))
+    };
     let bounds = match orbit.frames {
         Frames::All => Some(grid.bounds),
-        Frames::One(id) => place(id).map(layout::body),
-        Frames::Ride(id) => place(id).map(|place| {
-            let (low, high) = layout::body(place);
-            (low.with_z(high.z - TILE.z * 0.35), high)
-        }),
+        Frames::One(id) => body(id),
+        Frames::Ride(id) => body(id).map(|(low, high)| (low.with_z(high.z - TILE.z * 0.35), high)),
         Frames::Free => None,
     };
     if let Some(bounds) = bounds {

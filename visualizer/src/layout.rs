@@ -6,6 +6,7 @@ use bevy::prelude::*;
 use send_learn_protocol::units::MachineId;
 
 use crate::choice::Choice;
+use crate::lane;
 use crate::stream::Stream;
 
 /// Width (frequency), height (level) and depth (time) of a terrain, in world units. It spans x from 0 to its width and z from
@@ -13,8 +14,8 @@ use crate::stream::Stream;
 pub const TILE: Vec3 = Vec3::new(12.5, 2.6, 8.5);
 /// How far the plate with the waveform reaches down in front of a terrain.
 pub const SKIRT: f32 = 0.95;
-/// The free ground between two terrains.
-const GAP: Vec2 = Vec2::new(1.6, 5.0);
+/// The free ground between two terrains: beside one, its lane and its scale; before it, its card.
+const GAP: Vec2 = Vec2::new(2.4, 5.0);
 /// More free ground before another machine's.
 const MACHINE_GAP: f32 = 2.4;
 
@@ -74,6 +75,11 @@ pub fn body(place: Vec3) -> (Vec3, Vec3) {
     (place + Vec3::new(0.0, -SKIRT, -TILE.z), place + Vec3::new(TILE.x, TILE.y * 0.55, 0.0))
 }
 
+/// How far a terrain reaches to the right with its lane, if there is one, in world units.
+pub fn reach(stream: &Stream) -> f32 {
+    TILE.x + if stream.curves.is_empty() { 0.0 } else { lane::ASIDE + lane::WIDTH }
+}
+
 /// Puts every stream in its place, and hides those that are not wanted.
 pub fn arrange(
     choice: Res<'_, Choice>,
@@ -89,13 +95,17 @@ pub fn arrange(
         let earliest = first.entry(machine).or_insert(*slot);
         *earliest = (*earliest).min(*slot);
         if shown {
-            sorted.push((machine, *slot, transform));
+            sorted.push((machine, *slot, transform, reach(stream)));
         }
     }
-    sorted.sort_by_key(|(machine, slot, _)| (first[machine], *slot));
+    sorted.sort_by_key(|(machine, slot, ..)| (first[machine], *slot));
     let groups: Vec<usize> = sorted.chunk_by(|one, other| one.0 == other.0).map(<[_]>::len).collect();
-    grid.set_if_neq(Grid::of(&groups));
-    for ((.., transform), place) in sorted.iter_mut().zip(&grid.places) {
+    let mut wanted = Grid::of(&groups);
+    for ((.., reach), place) in sorted.iter().zip(&wanted.places) {
+        wanted.bounds.1.x = wanted.bounds.1.x.max(place.x + reach);
+    }
+    grid.set_if_neq(wanted);
+    for ((_, _, transform, _), place) in sorted.iter_mut().zip(&grid.places) {
         if transform.translation != *place {
             transform.translation = *place;
         }

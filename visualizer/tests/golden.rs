@@ -25,6 +25,7 @@ use send_learn_visualizer::choice::Choice;
 use send_learn_visualizer::deck::Deck;
 use send_learn_visualizer::hud::panel::Open;
 use send_learn_visualizer::hud::timeline;
+use send_learn_visualizer::lane;
 use send_learn_visualizer::layout::TILE;
 use send_learn_visualizer::moment::Moment;
 use send_learn_visualizer::shot::Shot;
@@ -309,6 +310,7 @@ fn a_replay_shows_the_moment_that_is_asked_for_with_its_notes_and_curves() {
     let source = ReplaySource::start(&path, mailbox.clone()).unwrap();
     let deck = Deck::new(source.control(), false).standing_at(7.5);
     let look = Look::above(SIZE, Free::beside(0.0, timeline::TAKES / SIZE.y as f32));
+    let look = Look { reach: TILE.x + lane::ASIDE + lane::WIDTH, ..look };
     let view = ViewPlugin { deck: Some(deck), replay: Some("take.h5".into()), ..ViewPlugin::new(mailbox) };
     let Some(picture) = golden("replay", view, |app| from_above(app, look)) else { return };
     assert_ridge(&picture, look, &[0.5, 1.0, 2.0]);

@@ -5,7 +5,7 @@ use bevy::prelude::*;
 use super::{Typeface, set, show};
 use crate::curves::MAX_CURVES;
 use crate::lane;
-use crate::layout::{Grid, TILE};
+use crate::layout::{self, Grid, TILE};
 use crate::spectrum::frequency_to_unit;
 use crate::stream::Stream;
 use crate::theme::Tint;
@@ -16,6 +16,8 @@ const FREQUENCIES: [(f32, &str); 5] = [(50.0, "50 Hz"), (200.0, "200"), (1_000.0
 const SECONDS: f32 = 2.0;
 /// From one name of a curve to the next, in pixels.
 const LINE: f32 = 14.0;
+/// What stays free between a text and the right edge of the picture, in pixels.
+const MARGIN: f32 = 8.0;
 /// With more streams than this, scales are left out.
 const MOST_STREAMS: usize = 4;
 
@@ -74,12 +76,13 @@ pub fn place(
     let (camera, view) = *camera;
     let view = GlobalTransform::from(*view);
     let few = grid.len() <= MOST_STREAMS;
+    let right = camera.logical_viewport_size().unwrap_or_default().x - MARGIN;
     for (entity, mark, mut node, mut text, size) in &mut marks {
         let Ok((stream, place, visibility)) = streams.get(mark.stream) else {
             commands.entity(entity).despawn();
             continue;
         };
-        let aside = if mark.kind == MarkKind::Seconds && !stream.curves.is_empty() { lane::ASIDE + lane::WIDTH } else { 0.0 };
+        let aside = if mark.kind == MarkKind::Seconds { layout::reach(stream) - TILE.x } else { 0.0 };
         let Ok(mut at) = camera.world_to_viewport(&view, place.translation + mark.at + Vec3::X * aside) else {
             show(&mut node, false);
             continue;
@@ -91,7 +94,9 @@ pub fn place(
         }
         show(&mut node, few && *visibility != Visibility::Hidden);
         let size = size.size() * size.inverse_scale_factor();
-        let (left, top) = (px((at.x - size.x * mark.align).round()), px((at.y - size.y * 0.5 + 8.0 * mark.align).round()));
+        // What stands in the picture is not cut off by its edge.
+        let left = if at.x < right { (at.x - size.x * mark.align).min(right - size.x) } else { at.x };
+        let (left, top) = (px(left.round()), px((at.y - size.y * 0.5 + 8.0 * mark.align).round()));
         if node.left != left || node.top != top {
             (node.left, node.top) = (left, top);
         }

@@ -14,23 +14,26 @@ pub struct Look {
     pub orbit: Orbit,
     /// The part in which the terrain stands.
     pub free: Free,
+    /// How far the terrain reaches to the right with its lane, in world units.
+    pub reach: f32,
 }
 
 impl Look {
     /// As one stream is shown.
     pub fn usual(size: UVec2) -> Self {
-        Self { size, orbit: Orbit::overview(1), free: Free::default() }
+        Self { size, orbit: Orbit::overview(1), free: Free::default(), reach: TILE.x }
     }
 
     /// From above: nothing stands before anything else.
     pub fn above(size: UVec2, free: Free) -> Self {
-        Self { size, orbit: Orbit { yaw: 0.0, pitch: 1.45, turned: true, ..Orbit::default() }, free }
+        Self { size, orbit: Orbit { yaw: 0.0, pitch: 1.45, turned: true, ..Orbit::default() }, free, reach: TILE.x }
     }
 
     /// Where a place of the only terrain is in the picture, in pixels.
     pub fn pixel(&self, place: Vec3) -> Vec2 {
         let size = self.size.as_vec2();
-        let orbit = self.orbit.framing(Grid::of(&[1]).bounds, size.x / size.y, self.free.0);
+        let (low, high) = Grid::of(&[1]).bounds;
+        let orbit = self.orbit.framing((low, high.with_x(self.reach)), size.x / size.y, self.free.0);
         let point = orbit.transform().to_matrix().inverse().transform_point3(place);
         let scale = (FIELD / 2.0).tan() * -point.z;
         let unit = Vec2::new(point.x / scale * size.y / size.x, -point.y / scale);
