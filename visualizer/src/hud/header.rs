@@ -2,7 +2,8 @@
 
 use bevy::prelude::*;
 
-use super::{Typeface, set, words};
+use super::words::{self, Count};
+use super::{Typeface, set};
 use crate::choice::Choice;
 use crate::monitor::Monitor;
 use crate::stream::Stream;
@@ -56,8 +57,14 @@ pub fn update(
     line: Single<'_, '_, (&mut Text, &mut Ink), With<StateLine>>,
     mut invitation: Single<'_, '_, &mut Text, (With<Invitation>, Without<StateLine>)>,
 ) {
-    let running = |receiver| streams.iter().filter(|stream| stream.key.receiver == receiver && stream.ended.is_none()).count();
-    let (mut words, tint) = words::connection(&state, running);
+    let count = |receiver| {
+        let its = streams.iter().filter(|stream| stream.key.receiver == receiver);
+        its.fold(Count::default(), |count, stream| match stream.ended {
+            None => Count { live: count.live + 1, ..count },
+            Some(_) => Count { ended: count.ended + 1, ..count },
+        })
+    };
+    let (mut words, tint) = words::connection(&state, count);
     let shown = streams.iter().len();
     set(&mut invitation, if shown == 0 { &words } else { "" });
     if shown == 0 {

@@ -13,8 +13,17 @@ use crate::theme::Tint;
 /// The most receivers that the header names.
 const MAX_NAMED: usize = 4;
 
-/// The connections' state, for the header. `streams` tells how many streams of a receiver run.
-pub fn connection(state: &SourceState, streams: impl Fn(u32) -> usize) -> (String, Tint) {
+/// How many streams of a receiver are in the picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    /// Those that run.
+    pub live: usize,
+    /// Those that are over, and whose last picture stays for a while.
+    pub ended: usize,
+}
+
+/// The connections' state, for the header. `streams` counts those of a receiver.
+pub fn connection(state: &SourceState, streams: impl Fn(u32) -> Count) -> (String, Tint) {
     if let Some(name) = &state.replay {
         let verb = if state.had_streams { "recording" } else { "reading" };
         return (format!("{verb} {name}"), Tint::Dim);
@@ -40,19 +49,19 @@ pub fn connection(state: &SourceState, streams: impl Fn(u32) -> usize) -> (Strin
     }
 }
 
-fn alone(receiver: &ReceiverState, streams: usize, had_streams: bool) -> String {
+fn alone(receiver: &ReceiverState, streams: Count, had_streams: bool) -> String {
     let name = &receiver.name;
     match &receiver.link {
         Link::Connecting | Link::Gone => format!("waiting for a receiver at {name}"),
         Link::Down { reason } => format!("waiting for a receiver at {name}: {reason}"),
-        Link::Connected if streams == 0 && !had_streams => {
+        Link::Connected if streams == Count::default() && !had_streams => {
             format!("connected to {name}, no stream yet: put the plugin on a track")
         }
         Link::Connected => format!("connected to {name}, {}", count(streams)),
     }
 }
 
-fn among_others(receiver: &ReceiverState, streams: usize) -> String {
+fn among_others(receiver: &ReceiverState, streams: Count) -> String {
     let name = &receiver.name;
     match &receiver.link {
         Link::Connecting | Link::Gone => format!("{name}: waiting"),
@@ -61,11 +70,13 @@ fn among_others(receiver: &ReceiverState, streams: usize) -> String {
     }
 }
 
-fn count(streams: usize) -> String {
+fn count(streams: Count) -> String {
     match streams {
-        0 => "no stream".to_owned(),
-        1 => "1 stream".to_owned(),
-        streams => format!("{streams} streams"),
+        Count { live: 0, ended: 0 } => "no stream".to_owned(),
+        Count { live: 1, ended: 0 } => "1 stream".to_owned(),
+        Count { live, ended: 0 } => format!("{live} streams"),
+        Count { live: 0, ended } => format!("none live, {ended} ended"),
+        Count { live, ended } => format!("{live} live, {ended} ended"),
     }
 }
 
@@ -169,12 +180,28 @@ mod tests {
     #[test]
     fn the_header_says_what_is_missing() {
         let mut state = SourceState::default();
-        assert_eq!(connection(&state, |_| 0).0, "looking for receivers in this network");
+        assert_eq!(connection(&state, |_| Count::default()).0, "looking for receivers in this network");
         state.receivers.insert(1, receiver("studio:8080", Link::Connecting));
-        assert_eq!(connection(&state, |_| 0).0, "waiting for a receiver at studio:8080");
+        assert_eq!(connection(&state, |_| Count::default()).0, "waiting for a receiver at studio:8080");
         state.receivers.insert(1, receiver("studio:8080", Link::Connected));
-        assert_eq!(connection(&state, |_| 0).0, "connected to studio:8080, no stream yet: put the plugin on a track");
-        assert_eq!(connection(&state, |_| 1).0, "connected to studio:8080, 1 stream");
+        assert_eq!(
+            connection(&state, |_| Count::default()).0,
+            "connected to studio:8080, no stream yet: put the plugin on a track"
+        );
+        assert_eq!(connection(&state, |_| live(1)).0, "connected to studio:8080, 1 stream");
+    }
+
+    fn live(live: usize) -> Count {
+        Count { live, ended: 0 }
+    }
+
+    #[test]
+    fn the_header_counts_what_is_over_and_still_in_the_picture_apart() {
+        let mut state = SourceState { had_streams: true, ..SourceState::default() };
+        state.receivers.insert(1, receiver("attic", Link::Connected));
+        assert_eq!(connection(&state, |_| Count { live: 1, ended: 1 }).0, "connected to attic, 1 live, 1 ended");
+        assert_eq!(connection(&state, |_| Count { live: 0, ended: 2 }).0, "connected to attic, none live, 2 ended");
+        assert_eq!(connection(&state, |_| Count::default()).0, "connected to attic, no stream");
     }
 
     fn receiver(name: &str, link: Link) -> ReceiverState {
@@ -186,14 +213,18 @@ mod tests {
         let mut state = SourceState::default();
         let down = Link::Down { reason: "no answer".into() };
         state.receivers.insert(0, ReceiverState { is_last_resort: true, ..receiver("127.0.0.1:8080", down.clone()) });
-        assert_eq!(connection(&state, |_| 0).0, "waiting for a receiver at 127.0.0.1:8080: no answer");
+        assert_eq!(connection(&state, |_| Count::default()).0, "waiting for a receiver at 127.0.0.1:8080: no answer");
         state.receivers.insert(1, receiver("attic", Link::Connected));
-        assert_eq!(connection(&state, |_| 2), ("connected to attic, 2 streams".to_owned(), Tint::Dim), "that one was a guess");
+        assert_eq!(
+            connection(&state, |_| live(2)),
+            ("connected to attic, 2 streams".to_owned(), Tint::Dim),
+            "that one was a guess"
+        );
         state.receivers.insert(2, receiver("studio", down));
-        let told = connection(&state, |number| number as usize);
+        let told = connection(&state, |number| live(number as usize));
         assert_eq!(told, ("studio: waiting, no answer  ·  attic: 1 stream".to_owned(), Tint::Warn));
         (3..9).for_each(|number| drop(state.receivers.insert(number, receiver("room", Link::Connected))));
-        assert!(connection(&state, |_| 0).0.ends_with("room: no stream  ·  and 4 more receivers"));
+        assert!(connection(&state, |_| Count::default()).0.ends_with("room: no stream  ·  and 4 more receivers"));
     }
 
     #[test]
