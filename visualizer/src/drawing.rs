@@ -1,40 +1,54 @@
 //! How long drawing takes: from the moment at which a frame takes events in until the driver has drawn it, all frames that are on their way
 //! before it included. What the screen adds is not known here.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use bevy::prelude::*;
 use bevy::render::renderer::RenderQueue;
 use bevy::render::{ExtractSchedule, MainWorld, Render, RenderApp, RenderSystems};
 
-/// How much of a new measurement counts at once.
-const SHARE: f64 = 0.3;
+/// Frames that began so soon after the first was drawn tell nothing: the driver still makes its shaders.
+const SETTLE: Duration = Duration::from_secs(1);
+/// The time told is the median of so many frames: one that was held up does not count.
+const FRAMES: usize = 9;
 
 /// The time that drawing takes. Where nothing is drawn there is none.
 #[derive(Resource, Clone, Debug, Default)]
 pub struct Drawing {
-    /// Nanoseconds, smoothed; 0: none was measured yet.
-    took: Arc<AtomicU64>,
+    drawn: Arc<Mutex<Drawn>>,
     /// When the frame began that is being made.
     began: Option<Instant>,
 }
 
+/// The frames that were drawn.
+#[derive(Clone, Debug, Default)]
+struct Drawn {
+    /// When the first was.
+    first: Option<Instant>,
+    /// How long the last [`FRAMES`] took.
+    took: VecDeque<Duration>,
+}
+
 impl Drawing {
-    /// The time in milliseconds; `None` before the first frame is drawn.
+    /// The time in milliseconds; `None` in the first second.
     pub fn milliseconds(&self) -> Option<f32> {
-        match self.took.load(Ordering::Relaxed) {
-            0 => None,
-            nanos => Some(nanos as f32 / 1e6),
-        }
+        let mut took = Vec::from(self.drawn.lock().unwrap_or_else(PoisonError::into_inner).took.clone());
+        took.sort_unstable();
+        took.get(took.len() / 2).map(|median| median.as_secs_f32() * 1_000.0)
     }
 
-    fn note(&self, began: Instant) {
-        let new = began.elapsed().as_nanos() as f64;
-        let old = self.took.load(Ordering::Relaxed);
-        let smoothed = if old == 0 { new } else { old as f64 + (new - old as f64) * SHARE };
-        self.took.store((smoothed as u64).max(1), Ordering::Relaxed);
+    fn note(&self, began: Instant, done: Instant) {
+        let mut drawn = self.drawn.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = *drawn.first.get_or_insert(done);
+        if began < first + SETTLE {
+            return;
+        }
+        if drawn.took.len() == FRAMES {
+            drawn.took.pop_front();
+        }
+        drawn.took.push_back(done.saturating_duration_since(began));
     }
 }
 
@@ -68,24 +82,27 @@ fn extract(main: Res<'_, MainWorld>, mut drawing: ResMut<'_, Drawing>) {
 fn watch(queue: Res<'_, RenderQueue>, mut drawing: ResMut<'_, Drawing>) {
     if let Some(began) = drawing.began.take() {
         let drawing = drawing.clone();
-        queue.on_submitted_work_done(move || drawing.note(began));
+        queue.on_submitted_work_done(move || drawing.note(began, Instant::now()));
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
-    fn the_first_measurement_counts_at_once_and_later_ones_in_part() {
-        let drawing = Drawing::default();
+    fn neither_the_first_shaders_nor_a_frame_that_was_held_up_count() {
+        let (drawing, start) = (Drawing::default(), Instant::now());
+        let draw = |at: u64, took: u64| {
+            let began = start + Duration::from_millis(at);
+            drawing.note(began, began + Duration::from_millis(took));
+        };
+        draw(0, 5_000);
+        draw(5_900, 800);
         assert_eq!(drawing.milliseconds(), None);
-        let ago = |milliseconds| Instant::now().checked_sub(Duration::from_millis(milliseconds)).unwrap();
-        drawing.note(ago(500));
-        assert!((500.0..550.0).contains(&drawing.milliseconds().unwrap()));
-        drawing.note(ago(1_500));
-        assert!((800.0..850.0).contains(&drawing.milliseconds().unwrap()));
+        [(6_000, 20), (6_020, 900), (6_920, 30)].into_iter().for_each(|(at, took)| draw(at, took));
+        assert_eq!(drawing.milliseconds(), Some(30.0));
+        (0..FRAMES as u64).for_each(|frame| draw(7_000 + 40 * frame, 40));
+        assert_eq!(drawing.milliseconds(), Some(40.0), "what was long ago is forgotten");
     }
 }

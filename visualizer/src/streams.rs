@@ -55,7 +55,7 @@ pub fn receive(
     mut state: ResMut<'_, SourceState>,
     mut images: ResMut<'_, Assets<Image>>,
     mut streams: Query<'_, '_, (Entity, &mut Stream, &Slot, &mut TerrainRows)>,
-    mut next_slot: Local<'_, u64>,
+    (mut next_slot, mut has_begun): (Local<'_, u64>, Local<'_, bool>),
 ) {
     // Streams that come up now; their entities can be queried in the next frame only.
     let mut born: Vec<(Stream, Slot)> = Vec::new();
@@ -124,6 +124,10 @@ pub fn receive(
                 }
             }
         }
+    }
+    // What waited while the view started says nothing of how long it takes.
+    if !std::mem::replace(&mut *has_begun, true) {
+        born.iter_mut().for_each(|(stream, _)| stream.lag.view = f32::NAN);
     }
     for (stream, slot) in born {
         let rows = TerrainRows::new(&mut images);

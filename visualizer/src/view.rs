@@ -201,7 +201,7 @@ fn texts(mut commands: Commands<'_, '_>, mut fonts: ResMut<'_, Assets<Font>>) {
     commands.insert_resource(typeface);
 }
 
-/// How long frames take until they are drawn; as long as that is not known, from one to the next.
-fn measure(time: Res<'_, Time<Real>>, drawing: Res<'_, Drawing>, mut frame: ResMut<'_, FrameTime>) {
-    frame.0 = drawing.milliseconds().unwrap_or(time.delta_secs() * 1_000.0);
+/// How long frames take until they are drawn.
+fn measure(drawing: Res<'_, Drawing>, mut frame: ResMut<'_, FrameTime>) {
+    frame.0 = drawing.milliseconds().unwrap_or(f32::NAN);
 }

@@ -78,7 +78,8 @@ pub struct Details;
 #[derive(Component, Debug)]
 pub struct Title;
 
-/// How long the viewer takes for a frame, in milliseconds: from taking events in until the driver has drawn the frame that shows them.
+/// How long the viewer takes for a frame, in milliseconds: from taking events in until the driver has drawn the frame that shows them;
+/// NaN as long as it is not known.
 #[derive(Resource, Clone, Copy, Debug, Default, PartialEq)]
 pub struct FrameTime(pub f32);
 
