@@ -1,19 +1,33 @@
 //! The card of a stream: who plays, what, and how its line fares. It stands below the front of the stream's terrain, and
 //! shows less where there is less room.
 
+use std::ops::Range;
+
 use bevy::prelude::*;
 
 use super::{Typeface, set, show, words};
 use crate::choice::Choice;
-use crate::health::verdict;
+use crate::health::verdict::{self, Severity};
 use crate::layout::{SKIRT, TILE};
 use crate::meter::{Meter, bar};
 use crate::stream::Stream;
 use crate::theme::{Fill, Ink, Tint};
 
-/// Cards narrower than these, in pixels, leave out the less urgent figures, all figures, and the origin.
-const WIDTHS: [(Detail, f32); 3] = [(Detail::MoreFigures, 780.0), (Detail::Origin, 520.0), (Detail::Figures, 420.0)];
-/// Sizes of name and verdict on a wide card, and on one that has room for no figure, in pixels.
+/// The width from which on a card has a row of figures, and room for large letters, in pixels.
+pub(crate) const ROOMY: f32 = 450.0;
+/// The width from which on a narrower one says the most important figures in a line.
+pub(crate) const TERSE: f32 = 250.0;
+/// The width from which on a card says how the line fares.
+const VERDICT: f32 = 160.0;
+/// The width from which on a card says the tempo.
+const TEMPO: f32 = 480.0;
+/// The width from which on a card says where the stream comes from.
+const ORIGIN: f32 = 520.0;
+/// The width from which on a card has all figures.
+const WIDE: f32 = 840.0;
+/// No card is cut narrower than this.
+const NARROWEST: f32 = 90.0;
+/// Sizes of name and verdict on a roomy card, and on a narrower one, in pixels.
 const SIZES: [(Field, f32, f32); 2] = [(Field::Name, 26.0, 15.0), (Field::Verdict, 16.0, 12.0)];
 /// The width of a meter's bar, in pixels.
 const METER_WIDTH: f32 = 200.0;
@@ -33,6 +47,8 @@ pub enum Field {
     Verdict,
     /// Where it comes from.
     Origin,
+    /// Level, rate and loss in a line.
+    Brief,
     /// Tempo.
     Tempo,
     /// Time signature.
@@ -51,31 +67,30 @@ pub enum Field {
     Owed,
 }
 
-/// What a field is called on a card, and whether only a wide card has it.
-const FIGURES: [(&str, Field, bool); 8] = [
-    ("tempo", Field::Tempo, false),
-    ("meter", Field::Meter, true),
-    ("bar", Field::Bar, true),
-    ("quality", Field::Quality, true),
-    ("rate", Field::Rate, true),
-    ("loss > after repair", Field::Loss, false),
-    ("latency", Field::Latency, true),
-    ("owed", Field::Owed, true),
+/// What a field is called on a card, and the width from which on a card has it, in pixels.
+const FIGURES: [(&str, Field, f32); 8] = [
+    ("tempo", Field::Tempo, TEMPO),
+    ("meter", Field::Meter, WIDE),
+    ("bar", Field::Bar, WIDE),
+    ("quality", Field::Quality, WIDE),
+    ("rate", Field::Rate, ROOMY),
+    ("loss > after repair", Field::Loss, ROOMY),
+    ("latency", Field::Latency, WIDE),
+    ("owed", Field::Owed, WIDE),
 ];
 
 /// The stream that a text or bar of a card tells of.
 #[derive(Component, Debug, Clone, Copy)]
 pub struct Of(Entity);
 
-/// What a card leaves out when it is narrow.
-#[derive(Component, Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Detail {
-    /// Figures that a wide card has room for.
-    MoreFigures,
-    /// Meters and all figures.
-    Figures,
-    /// The origin.
-    Origin,
+/// The widths of a card at which a part of it is shown, in pixels.
+#[derive(Component, Debug, Clone)]
+pub struct Widths(Range<f32>);
+
+impl Widths {
+    fn from(least: f32) -> Self {
+        Self(least..f32::INFINITY)
+    }
 }
 
 /// A bar of a meter: which channel, and whether it is the level or the peak.
@@ -89,27 +104,27 @@ pub struct Bar {
 pub fn deal(mut commands: Commands<'_, '_>, streams: Query<'_, '_, (Entity, &Stream), Added<Stream>>, typeface: Res<'_, Typeface>) {
     for (stream, state) in &streams {
         let of = Of(stream);
-        let card =
-            Node { position_type: PositionType::Absolute, flex_direction: FlexDirection::Column, row_gap: px(9), ..default() };
+        let card = Node { position_type: PositionType::Absolute, flex_direction: FlexDirection::Column, ..default() };
         commands.spawn((Card { stream }, card)).with_children(|card| {
-            let top = Node { align_items: AlignItems::Baseline, column_gap: px(14), ..default() };
+            let top = Node { align_items: AlignItems::Baseline, column_gap: px(14), overflow: Overflow::clip_x(), ..default() };
             card.spawn(top).with_children(|top| {
                 top.spawn((Field::Name, of, typeface.text("", 26.0, Tint::Text)));
-                top.spawn((Field::Verdict, of, typeface.text("", 16.0, Tint::Good)));
-                top.spawn((Node::default(), Detail::Origin, of)).with_children(|origin| {
+                top.spawn((Node::default(), Widths::from(VERDICT), of)).with_children(|verdict| {
+                    verdict.spawn((Field::Verdict, of, typeface.text("", 16.0, Tint::Good)));
+                });
+                top.spawn((Node::default(), Widths::from(ORIGIN), of)).with_children(|origin| {
                     origin.spawn((Field::Origin, of, typeface.text("", 14.0, Tint::Dim)));
                 });
             });
-            let bottom = Node { align_items: AlignItems::Center, column_gap: px(26), ..default() };
-            card.spawn((bottom, Detail::Figures, of)).with_children(|row| {
+            card.spawn((Node::default(), Widths(TERSE..ROOMY), of)).with_children(|line| {
+                line.spawn((Field::Brief, of, typeface.text("", 13.0, Tint::Text)));
+            });
+            let bottom = Node { align_items: AlignItems::Center, column_gap: px(22), ..default() };
+            card.spawn((bottom, Widths::from(ROOMY), of)).with_children(|row| {
                 meters(row, of, state.meters.len(), &typeface);
-                for (label, field, only_wide) in FIGURES {
+                for (label, field, least) in FIGURES {
                     let figure = Node { flex_direction: FlexDirection::Column, row_gap: px(1), ..default() };
-                    let mut figure = row.spawn(figure);
-                    if only_wide {
-                        figure.insert((Detail::MoreFigures, of));
-                    }
-                    figure.with_children(|figure| {
+                    row.spawn((figure, Widths::from(least), of)).with_children(|figure| {
                         figure.spawn(typeface.text(label, 12.0, Tint::Dim));
                         figure.spawn((field, of, typeface.text("", 17.0, Tint::Text)));
                     });
@@ -123,7 +138,8 @@ fn meters(row: &mut ChildSpawnerCommands<'_>, of: Of, channels: usize, typeface:
     if channels == 0 {
         return;
     }
-    let column = Node { flex_direction: FlexDirection::Column, row_gap: px(3), width: px(METER_WIDTH), ..default() };
+    let column =
+        Node { flex_direction: FlexDirection::Column, row_gap: px(3), width: px(METER_WIDTH), flex_shrink: 0.0, ..default() };
     let height = (14.0 / channels as f32).clamp(2.0, 6.0);
     row.spawn(column).with_children(|column| {
         for channel in 0..channels {
@@ -153,38 +169,36 @@ pub fn discard(mut commands: Commands<'_, '_>, cards: Query<'_, '_, (Entity, &Ca
     }
 }
 
+/// Where the lower corners of the front of a terrain at `place` are in the picture, left and right; `None`: behind the camera.
+pub(crate) fn front(camera: &Camera, view: &Transform, place: Vec3) -> Option<(Vec2, Vec2)> {
+    let corner = |x: f32| camera.world_to_viewport(&GlobalTransform::from(*view), place + Vec3::new(x, -SKIRT, 0.0)).ok();
+    corner(0.0).zip(corner(TILE.x))
+}
+
 /// Keeps each card below the front of its terrain, and leaves out what there is no room for.
 pub fn place(
     camera: Single<'_, '_, (&Camera, &Transform)>,
     streams: Query<'_, '_, (&Transform, &Visibility), With<Stream>>,
-    mut cards: Query<'_, '_, (&Card, &mut Node), Without<Detail>>,
-    mut details: Query<'_, '_, (&Detail, &Of, &mut Node), Without<Card>>,
+    mut cards: Query<'_, '_, (&Card, &mut Node), Without<Widths>>,
+    mut parts: Query<'_, '_, (&Widths, &Of, &mut Node), Without<Card>>,
     mut fonts: Query<'_, '_, (&Field, &Of, &mut TextFont)>,
 ) {
     let (camera, view) = *camera;
-    let view = GlobalTransform::from(*view);
     for (card, mut node) in &mut cards {
         let Ok((stream, visibility)) = streams.get(card.stream) else { continue };
-        if *visibility == Visibility::Hidden {
-            show(&mut node, false);
-            continue;
-        }
-        let corner = |x: f32| camera.world_to_viewport(&view, stream.translation + Vec3::new(x, -SKIRT, 0.0));
-        let (Ok(left), Ok(right)) = (corner(0.0), corner(TILE.x)) else {
-            show(&mut node, false);
-            continue;
-        };
-        show(&mut node, true);
+        let front = front(camera, view, stream.translation).filter(|_| *visibility != Visibility::Hidden);
+        show(&mut node, front.is_some());
+        let Some((left, right)) = front else { continue };
         let width = (right.x - left.x).max(0.0);
+        let roomy = width >= ROOMY;
         let (x, y) = (px(left.x.round()), px((left.y.max(right.y) + 12.0).round()));
-        if node.left != x || node.top != y {
-            (node.left, node.top) = (x, y);
+        let (most, gap) = (px(width.max(NARROWEST).round()), px(if roomy { 9.0 } else { 1.0 }));
+        if (node.left, node.top, node.max_width, node.row_gap) != (x, y, most, gap) {
+            (node.left, node.top, node.max_width, node.row_gap) = (x, y, most, gap);
         }
-        for (detail, _, mut node) in details.iter_mut().filter(|(_, of, _)| of.0 == card.stream) {
-            let needed = WIDTHS.iter().find(|(other, _)| other == detail).map_or(0.0, |(_, needed)| *needed);
-            show(&mut node, width >= needed);
+        for (widths, _, mut node) in parts.iter_mut().filter(|(_, of, _)| of.0 == card.stream) {
+            show(&mut node, widths.0.contains(&width));
         }
-        let roomy = WIDTHS.iter().all(|(detail, needed)| *detail != Detail::Figures || width >= *needed);
         for (field, _, mut font) in fonts.iter_mut().filter(|(_, of, _)| of.0 == card.stream) {
             let size = SIZES.iter().find(|(other, ..)| other == field).map(|(_, wide, narrow)| if roomy { *wide } else { *narrow });
             if let Some(size) = size.map(FontSize::Px).filter(|size| font.font_size != *size) {
@@ -204,13 +218,18 @@ pub fn tell(
         let Ok(stream) = streams.get(of.0) else { continue };
         let (transport, health) = (stream.transport(), stream.health.as_ref());
         let new = match field {
-            Field::Name => choice.name(stream).to_owned(),
+            Field::Name => {
+                ink.set_if_neq(Ink(if stream.ended.is_some() { Tint::Dim } else { Tint::Text }));
+                choice.name(stream).to_owned()
+            }
             Field::Verdict => {
                 let verdict = verdict::of(stream);
                 ink.set_if_neq(Ink(verdict.severity.tint()));
-                verdict.word.to_owned()
+                // Where it is worth a look, a sign says it.
+                if verdict.severity >= Severity::Look { String::new() } else { verdict.word.to_owned() }
             }
             Field::Origin => words::origin(&stream.description),
+            Field::Brief => words::brief(stream),
             Field::Tempo => words::tempo(transport),
             Field::Meter => words::meter(transport),
             Field::Bar => words::bar(stream),

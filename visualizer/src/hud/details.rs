@@ -26,6 +26,8 @@ pub enum Figure {
     Music,
     /// What its controllers and parameters say.
     Curves,
+    /// The level of its loudest channel.
+    Level,
     /// Level of the live path, and bits a second.
     Quality,
     /// Loss before and after repair.
@@ -50,13 +52,14 @@ pub enum Figure {
     Pixel,
 }
 
-const FIGURES: [(Figure, &str); 17] = [
+const FIGURES: [(Figure, &str); 18] = [
     (Figure::State, "state"),
     (Figure::Machine, "machine"),
     (Figure::Host, "application"),
     (Figure::Format, "format"),
     (Figure::Music, "music"),
     (Figure::Curves, "curves"),
+    (Figure::Level, "level"),
     (Figure::Quality, "quality, rate"),
     (Figure::Loss, "loss > after repair"),
     (Figure::Rebuilt, "rebuilt by parity"),
@@ -131,6 +134,7 @@ fn words_of(figure: Figure, stream: &Stream, frame: FrameTime) -> String {
             format!("{}  {}  bar {}", words::tempo(transport), words::meter(transport), words::bar(stream))
         }
         Figure::Curves => words::curves(stream),
+        Figure::Level => words::level(stream),
         Figure::Quality => format!("{}, {}", words::quality(health), words::rate(health)),
         Figure::Loss => words::loss(health),
         Figure::Rebuilt => of(&|health| health.repaired.to_string()),
@@ -156,7 +160,7 @@ mod tests {
     #[test]
     fn a_stream_of_which_little_is_known_has_dashes() {
         let mut stream = Stream::new(KEY, description("Bass"));
-        for (figure, _) in &FIGURES[5..14] {
+        for (figure, _) in FIGURES[5..15].iter().filter(|(figure, _)| *figure != Figure::Level) {
             assert!(words_of(*figure, &stream, FrameTime(16.0)).contains('–'), "{figure:?}");
         }
         stream.health = Some(Health { gap_frames: 4_800, jitter_ms: f64::NAN, ..Health::default() });

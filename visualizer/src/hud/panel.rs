@@ -7,7 +7,7 @@ use bevy::window::PrimaryWindow;
 use send_learn_protocol::packet::hello::PropertyKey;
 
 use super::timeline::{self, Timeline};
-use super::{Typeface, details, set, show};
+use super::{Typeface, details, set, show, words};
 use crate::camera::{Frames, Free, Orbit};
 use crate::choice::{self, Choice, Typing};
 use crate::health::verdict::{self, Severity};
@@ -78,7 +78,7 @@ pub fn spawn(commands: &mut Commands<'_, '_>, typeface: &Typeface) {
             flex_direction: FlexDirection::Column,
             flex_grow: 1.0,
             flex_basis: px(0),
-            min_height: px(78),
+            min_height: px(54),
             overflow: Overflow::scroll_y(),
             ..default()
         };
@@ -180,7 +180,7 @@ pub fn tell(
             Cell::Name => (choice.name(stream).to_owned(), if shown { Tint::Text } else { Tint::Dim }),
             Cell::State if choice.solo.contains(&row.0) => ("solo".to_owned(), Tint::Accent),
             Cell::State if choice.hidden.contains(&row.0) => ("hidden".to_owned(), Tint::Dim),
-            Cell::State => (level(stream), Tint::Dim),
+            Cell::State => (words::level(stream), Tint::Dim),
         };
         set(&mut text, &words);
         ink.set_if_neq(Ink(tint));
@@ -194,12 +194,6 @@ fn sign(severity: Severity) -> &'static str {
         Severity::Well => "•",
         Severity::Look | Severity::Bad => severity.mark(),
     }
-}
-
-/// The loudest of its channels.
-fn level(stream: &Stream) -> String {
-    let level = stream.meters.iter().map(crate::meter::Meter::level_db).fold(f32::NEG_INFINITY, f32::max);
-    if level <= crate::meter::EMPTY_DB { String::new() } else { format!("{level:.0} dB") }
 }
 
 /// The mouse in the panel: a click selects, a second one flies there; the wheel scrolls.

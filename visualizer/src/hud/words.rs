@@ -5,6 +5,7 @@ use send_learn_protocol::record::{Transport, TransportFlags};
 use send_learn_protocol::tap::Health;
 
 use crate::curves::Control;
+use crate::meter::{self, Meter};
 use crate::source::Link;
 use crate::stream::Stream;
 use crate::streams::{ReceiverState, SourceState};
@@ -141,6 +142,22 @@ pub fn rate(health: Option<&Health>) -> String {
         kilobits if kilobits >= 1_000.0 => format!("{:.2} Mbit/s", kilobits / 1_000.0),
         kilobits => format!("{kilobits:.0} kbit/s"),
     }
+}
+
+/// The level of the loudest channel.
+pub fn level(stream: &Stream) -> String {
+    let levels = stream.meters.iter().map(Meter::level_db);
+    match levels.reduce(f32::max) {
+        None => nothing(),
+        Some(level) if level <= meter::EMPTY_DB => "silent".to_owned(),
+        Some(level) => format!("{level:.0} dB"),
+    }
+}
+
+/// Level, rate and loss in a line.
+pub fn brief(stream: &Stream) -> String {
+    let health = stream.health.as_ref();
+    format!("{}  ·  {}  ·  loss {}", level(stream), rate(health), loss(health))
 }
 
 /// Loss before and after repair.
