@@ -15,7 +15,7 @@ pub const TILE: Vec3 = Vec3::new(12.5, 2.6, 8.5);
 /// How far the plate with the waveform reaches down in front of a terrain.
 pub const SKIRT: f32 = 0.95;
 /// The free ground between two terrains: beside one, its lane and its scale; before it, its card.
-const GAP: Vec2 = Vec2::new(2.4, 5.0);
+const GAP: Vec2 = Vec2::new(2.4, 6.0);
 /// More free ground before another machine's.
 const MACHINE_GAP: f32 = 2.4;
 

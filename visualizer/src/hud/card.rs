@@ -26,9 +26,9 @@ const ORIGIN: f32 = 520.0;
 /// The width from which on a card has all figures.
 const WIDE: f32 = 840.0;
 /// No card is cut narrower than this.
-const NARROWEST: f32 = 90.0;
-/// Sizes of name and verdict on a roomy card, and on a narrower one, in pixels.
-const SIZES: [(Field, f32, f32); 2] = [(Field::Name, 26.0, 15.0), (Field::Verdict, 16.0, 12.0)];
+const NARROWEST: f32 = 48.0;
+/// Sizes of name and verdict on a roomy card, on a narrower one, and on one that has room for no more than the name, in pixels.
+const SIZES: [(Field, [f32; 3]); 2] = [(Field::Name, [26.0, 15.0, 13.0]), (Field::Verdict, [16.0, 12.0, 12.0])];
 /// The width of a meter's bar, in pixels.
 const METER_WIDTH: f32 = 200.0;
 
@@ -191,7 +191,8 @@ pub fn place(
         let Some((left, right)) = front else { continue };
         let width = (right.x - left.x).max(0.0);
         let roomy = width >= ROOMY;
-        let (x, y) = (px(left.x.round()), px((left.y.max(right.y) + 12.0).round()));
+        let tier = [ROOMY, VERDICT].iter().filter(|least| width < **least).count();
+        let (x, y) = (px(left.x.round()), px((left.y.max(right.y) + if width >= TERSE { 12.0 } else { 7.0 }).round()));
         let (most, gap) = (px(width.max(NARROWEST).round()), px(if roomy { 9.0 } else { 1.0 }));
         if (node.left, node.top, node.max_width, node.row_gap) != (x, y, most, gap) {
             (node.left, node.top, node.max_width, node.row_gap) = (x, y, most, gap);
@@ -200,7 +201,7 @@ pub fn place(
             show(&mut node, widths.0.contains(&width));
         }
         for (field, _, mut font) in fonts.iter_mut().filter(|(_, of, _)| of.0 == card.stream) {
-            let size = SIZES.iter().find(|(other, ..)| other == field).map(|(_, wide, narrow)| if roomy { *wide } else { *narrow });
+            let size = SIZES.iter().find(|(other, _)| other == field).map(|(_, sizes)| sizes[tier]);
             if let Some(size) = size.map(FontSize::Px).filter(|size| font.font_size != *size) {
                 font.font_size = size;
             }
