@@ -58,12 +58,14 @@ pub struct Encoder {
     open: VecDeque<Group>,
     next_group: u32,
     parities: VecDeque<Parity>,
+    /// Where the parities of a group's entries are summed up, without their lengths: memory that begins where the code likes it.
+    sums: [Vec<u8>; MAX_PARITIES as usize],
 }
 
 impl Encoder {
     /// An encoder whose first groups follow `plan`, its values brought into their ranges.
     pub fn new(plan: Plan) -> Self {
-        Self { plan: plan.clamped(), open: VecDeque::new(), next_group: 0, parities: VecDeque::new() }
+        Self { plan: plan.clamped(), open: VecDeque::new(), next_group: 0, parities: VecDeque::new(), sums: Default::default() }
     }
 
     /// The plan for the groups to come.
@@ -138,21 +140,27 @@ impl Encoder {
         let sources = entries.len() as u8;
         let Some(code) = code(sources, plan.parities) else { return };
         let longest = entries.iter().map(|entry| entry.len()).max().unwrap_or(0);
-        let mut parities = vec![vec![0; LENGTH + longest]; usize::from(plan.parities)];
+        let parities = usize::from(plan.parities);
+        let sums = &mut self.sums[..parities];
+        for sum in sums.iter_mut() {
+            // The first entry replaces what was there.
+            sum.resize(longest, 0);
+            sum[entries.first().map_or(0, |entry| entry.len())..].fill(0);
+        }
+        let mut lengths = [[0; LENGTH]; MAX_PARITIES as usize];
         for (index, (entry, factors)) in entries.iter().zip(&code.factors).enumerate() {
-            let length = length_of(entry);
-            let mut parts: [&mut [u8]; MAX_PARITIES as usize] = Default::default();
-            for ((part, parity), factor) in parts.iter_mut().zip(&mut parities).zip(factors) {
-                let (head, rest) = parity.split_at_mut(LENGTH);
-                head.iter_mut().zip(length).for_each(|(sum, byte)| *sum ^= galois_8::mul(*factor, byte));
-                *part = &mut rest[..entry.len()];
+            for (length, factor) in lengths[..parities].iter_mut().zip(factors) {
+                length.iter_mut().zip(length_of(entry)).for_each(|(sum, byte)| *sum ^= galois_8::mul(*factor, byte));
             }
             if !entry.is_empty() {
-                let added = code.shards.encode_single_sep(index, &entry[..], &mut parts[..usize::from(plan.parities)]);
+                let mut parts: [&mut [u8]; MAX_PARITIES as usize] = Default::default();
+                parts.iter_mut().zip(sums.iter_mut()).for_each(|(part, sum)| *part = &mut sum[..entry.len()]);
+                let added = code.shards.encode_single_sep(index, &entry[..], &mut parts[..parities]);
                 added.expect("the code has this source and as many parities, all as long");
             }
         }
-        self.parities.extend(parities.into_iter().enumerate().map(|(index, payload)| Parity {
+        let payloads = lengths.iter().zip(sums).map(|(length, sum)| [&length[..], sum].concat());
+        self.parities.extend(payloads.enumerate().map(|(index, payload)| Parity {
             shard: Shard { group: number, index: sources + index as u8, sources, parities: plan.parities },
             payload,
         }));

@@ -74,7 +74,10 @@ impl Repair {
             return;
         }
         group.counts = Some((sources, parities));
-        let new = u8::from(group.parities[usize::from(index - sources)].replace(payload.to_vec()).is_none());
+        let mut kept = self.spare.pop().unwrap_or_default();
+        kept.clear();
+        kept.extend_from_slice(payload);
+        let new = u8::from(group.parities[usize::from(index - sources)].replace(kept).is_none());
         group.held += new;
         self.held += usize::from(new);
         self.rebuild(place);
@@ -138,20 +141,26 @@ impl Group {
         if held.iter().all(Option::is_some) {
             return;
         }
-        let mut padded = |entry: &Arc<[u8]>| {
+        // Each with whether it is here; the others are room to rebuild them in.
+        let mut shards: Vec<(Vec<u8>, bool)> = Vec::with_capacity(held.len() + parities_held.len());
+        for entry in held {
             let mut shard = spare.pop().unwrap_or_default();
-            write_shard(&mut shard, entry, len).then_some(shard)
-        };
-        let mut shards: Vec<Option<Vec<u8>>> = held.iter().map(|entry| padded(entry.as_ref()?)).collect();
-        shards.extend(parities_held.iter_mut().map(|parity| parity.take().filter(|shard| shard.len() == len)));
+            let is_here = write_shard(&mut shard, entry.as_deref().unwrap_or_default(), len) && entry.is_some();
+            shards.push((shard, is_here));
+        }
+        for parity in parities_held {
+            let mut shard = parity.take().unwrap_or_default();
+            let is_here = shard.len() == len;
+            shard.resize(len, 0);
+            shards.push((shard, is_here));
+        }
         if code.shards.reconstruct_data(&mut shards).is_ok() {
-            let lost = || held.iter().zip(&shards).filter(|(held, _)| held.is_none()).map(|(_, shard)| entry_of(shard.as_deref()?));
+            let lost = || held.iter().zip(&shards).filter(|(held, _)| held.is_none()).map(|(_, (shard, _))| entry_of(shard));
             if lost().all(|entry| entry.is_some()) {
                 rebuilt.extend(lost().flatten().map(Arc::from));
             }
         }
-        shards.truncate(usize::from(MAX_SOURCES));
-        spare.extend(shards.into_iter().flatten());
-        spare.truncate(usize::from(MAX_SOURCES));
+        spare.extend(shards.into_iter().map(|(shard, _)| shard));
+        spare.truncate(usize::from(MAX_SOURCES + MAX_PARITIES));
     }
 }
