@@ -42,9 +42,14 @@ pub fn machine() -> MachineId {
         let known = Settings::load().ok().and_then(|settings| settings.machine.parse().ok());
         known.unwrap_or_else(|| {
             let machine = MachineId::random();
+            let kept = Settings::change(|settings| {
+                // Another process may have been first.
+                if settings.machine.parse::<MachineId>().is_err() {
+                    settings.machine = machine.to_string();
+                }
+            });
             // Where it cannot be kept, it lasts as long as this process.
-            let _ = Settings::change(|settings| settings.machine = machine.to_string());
-            machine
+            kept.ok().and_then(|settings| settings.machine.parse().ok()).unwrap_or(machine)
         })
     });
     *MACHINE

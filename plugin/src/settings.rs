@@ -170,6 +170,7 @@ impl Settings {
     pub fn change(edit: impl FnOnce(&mut Self)) -> Result<Self, SettingsError> {
         let _alone = CHANGE.lock();
         let path = file()?;
+        let _alone_on_this_machine = lock(&path);
         let mut settings = Self::load_from(&path)?;
         edit(&mut settings);
         settings.save_to(&path)?;
@@ -198,6 +199,14 @@ impl Settings {
             failed(source)
         })
     }
+}
+
+/// Keeps other processes from changing the file at `path` meanwhile, until it is dropped. Where files cannot be locked, nothing does.
+fn lock(path: &Path) -> Option<std::fs::File> {
+    std::fs::create_dir_all(path.parent()?).ok()?;
+    let file = std::fs::File::create(path.with_extension("lock")).ok()?;
+    file.lock().ok()?;
+    Some(file)
 }
 
 fn spool_folder() -> Option<PathBuf> {
