@@ -62,6 +62,13 @@ pub struct Health {
     pub jitter_ms: f64,
     /// One-way delay of the newest block from host to receiver by the measured clock offset, in milliseconds; NaN if unknown.
     pub latency_ms: f64,
+    /// Of the newest block that came without repair: its length, for which the host's sound waits until the block is whole, in
+    /// milliseconds; NaN if unknown.
+    pub host_ms: f64,
+    /// Of that block: from the host until its last datagram left, in milliseconds; NaN if unknown.
+    pub uplink_ms: f64,
+    /// Of that block: from there to the receiver by the measured clock offset, in milliseconds; NaN if unknown.
+    pub network_ms: f64,
     /// Quality level of the live path: 1.0, 0.7 or 0.3.
     pub level: f64,
     /// Seconds of audio that are received but not yet durable.
@@ -154,6 +161,7 @@ struct EntryWire {
 struct HealthWire {
     shares: [F64; 7],
     counts: [U64; 4],
+    stages: [F64; 3],
 }
 
 /// Why bytes are not a frame of the tap. The connection is of no more use.
@@ -216,7 +224,8 @@ impl Frame {
             Self::Health { health: h, .. } => {
                 let shares = [h.loss, h.residual_loss, h.bits_per_second, h.jitter_ms, h.latency_ms, h.level, h.durable_lag];
                 let counts = [h.repaired, h.resent, h.owed, h.gap_frames];
-                let wire = HealthWire { shares: shares.map(F64::from), counts: counts.map(U64::from) };
+                let stages = [h.host_ms, h.uplink_ms, h.network_ms].map(F64::from);
+                let wire = HealthWire { shares: shares.map(F64::from), counts: counts.map(U64::from), stages };
                 out.extend_from_slice(bytemuck::bytes_of(&wire));
             }
             Self::StreamDown { .. } => {}
@@ -252,12 +261,16 @@ fn read_frame(kind: u32, key: u32, body: &[u8]) -> Result<Option<Frame>, TapErro
             let (wire, _) = le::split::<HealthWire>(body).ok_or(TapError::Invalid)?;
             let [loss, residual_loss, bits_per_second, jitter_ms, latency_ms, level, durable_lag] = wire.shares.map(F64::value);
             let [repaired, resent, owed, gap_frames] = wire.counts.map(U64::value);
+            let [host_ms, uplink_ms, network_ms] = wire.stages.map(F64::value);
             let health = Health {
                 loss,
                 residual_loss,
                 bits_per_second,
                 jitter_ms,
                 latency_ms,
+                host_ms,
+                uplink_ms,
+                network_ms,
                 level,
                 durable_lag,
                 repaired,

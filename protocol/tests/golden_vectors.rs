@@ -349,7 +349,16 @@ fn tap_frames(vectors: &mut Vectors) {
         Frame::Preview { key: 1, arrival: Arrival::Live, level: Level::Reduced, arrived: HostNanos(6), preview: vec![0; 8] },
         Frame::Health {
             key: 1,
-            health: Health { loss: 0.05, level: 1.0, bits_per_second: 3.0e6, repaired: 7, ..Health::default() },
+            health: Health {
+                loss: 0.05,
+                level: 1.0,
+                bits_per_second: 3.0e6,
+                repaired: 7,
+                host_ms: 10.0,
+                uplink_ms: 2.5,
+                network_ms: 0.5,
+                ..Health::default()
+            },
         },
         Frame::StreamDown { key: 1 },
     ];

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use send_learn_protocol::receiver::SessionStats;
-use send_learn_protocol::record::{ClockEstimate, Record, records};
+use send_learn_protocol::record::{Block, ClockEstimate, Record, records};
 use send_learn_protocol::tap::{Arrival, Health};
 use send_learn_protocol::units::HostNanos;
 
@@ -15,27 +15,57 @@ use crate::archive::Progress;
 const WINDOW: Duration = Duration::from_secs(2);
 
 /// Watches one stream.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Meter {
+    sample_rate: f64,
     clock: Option<ClockEstimate>,
     latency: Option<Duration>,
+    stages: Stages,
     midi_events: u64,
     samples: VecDeque<(HostNanos, SessionStats)>,
 }
 
+/// Where the newest block that came without repair spent its time; `None` where nobody knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Stages {
+    host: Option<Duration>,
+    uplink: Option<Duration>,
+    network: Option<Duration>,
+}
+
 impl Meter {
-    /// Looks into an entry for the newest clock estimate, and for a block whose delay can be told.
-    pub fn note_entry(&mut self, arrival: Arrival, arrived: HostNanos, entry: &[u8]) {
+    /// Watches a stream of this many samples per second.
+    pub fn new(sample_rate: f64) -> Self {
+        let (stages, samples) = (Stages::default(), VecDeque::new());
+        Self { sample_rate, clock: None, latency: None, stages, midi_events: 0, samples }
+    }
+
+    /// Looks into an entry for the newest clock estimate, and for a block whose delay can be told. `sent_micros` is when the datagram
+    /// left that brought it, on the sender's clock, wrapping.
+    pub fn note_entry(&mut self, arrival: Arrival, sent_micros: Option<u32>, arrived: HostNanos, entry: &[u8]) {
         for record in records(entry).flatten() {
             match record {
                 Record::Clock(estimate) => self.clock = Some(estimate),
                 // What was sent again says nothing about the live delay.
                 Record::Block(block) if arrival <= Arrival::Repaired => {
                     self.latency = self.clock.and_then(|clock| delay(&clock, block.host, arrived));
+                    if let Some(sent) = sent_micros {
+                        self.stages = self.stages_of(&block, sent, arrived);
+                    }
                 }
                 Record::Midi(_) => self.midi_events += 1,
                 _ => {}
             }
+        }
+    }
+
+    fn stages_of(&self, block: &Block, sent_micros: u32, arrived: HostNanos) -> Stages {
+        let uplink = since(block.host, sent_micros);
+        let sent = block.host.after(uplink);
+        Stages {
+            host: Duration::try_from_secs_f64(f64::from(block.frames) / self.sample_rate).ok(),
+            uplink: Some(uplink),
+            network: self.clock.and_then(|clock| delay(&clock, sent, arrived)),
         }
     }
 
@@ -69,7 +99,10 @@ impl Meter {
             residual_loss: share(late, entries),
             bits_per_second: delta(|stats| stats.bytes) * 8.0 / seconds,
             jitter_ms: stats.jitter.as_secs_f64() * 1_000.0,
-            latency_ms: self.latency.map_or(f64::NAN, |latency| latency.as_secs_f64() * 1_000.0),
+            latency_ms: milliseconds(self.latency),
+            host_ms: milliseconds(self.stages.host),
+            uplink_ms: milliseconds(self.stages.uplink),
+            network_ms: milliseconds(self.stages.network),
             level: stats.level.value(),
             durable_lag: if entries > 0.0 { lag * seconds / entries } else { 0.0 },
             repaired: stats.repaired,
@@ -78,6 +111,17 @@ impl Meter {
             gap_frames: progress.gap_frames.load(Ordering::Relaxed),
         }
     }
+}
+
+/// Milliseconds; NaN where they are not known.
+fn milliseconds(duration: Option<Duration>) -> f64 {
+    duration.map_or(f64::NAN, |duration| duration.as_secs_f64() * 1_000.0)
+}
+
+/// From a time of a machine's clock to one within half an hour that is known in microseconds, wrapping; none where it lies before.
+fn since(host: HostNanos, micros: u32) -> Duration {
+    let difference = micros.wrapping_sub((host.0 / 1_000) as u32).cast_signed();
+    Duration::from_micros(difference.max(0).unsigned_abs().into())
 }
 
 /// `part / whole` within 0 to 1; 0 of nothing.
@@ -97,7 +141,8 @@ fn delay(clock: &ClockEstimate, host: HostNanos, arrived: HostNanos) -> Option<D
 #[cfg(test)]
 mod tests {
     use super::*;
-    use send_learn_protocol::units::{PacketNumber, SamplePosition};
+    use send_learn_protocol::record::pack::Packer;
+    use send_learn_protocol::units::{PacketNumber, SamplePosition, SourceNumber};
 
     #[test]
     fn delay_is_told_across_clocks() {
@@ -115,8 +160,35 @@ mod tests {
     }
 
     #[test]
+    fn delay_is_told_by_stage_though_the_senders_microseconds_wrap() {
+        let mut meter = Meter::new(48_000.0);
+        // The sender's clock is 400 ms ahead of ours, and its microseconds wrap within this block's way.
+        let host = HostNanos((u64::from(u32::MAX) - 500) * 1_000);
+        let offset = -400_000_000;
+        let estimate = ClockEstimate { position: SamplePosition(0), host, offset, round_trip: 0, uncertainty: 0, drift_ppb: 0.0 };
+        let block = Block { position: SamplePosition(0), frames: 480, crc: 0, host, playhead: None };
+        let mut packer = Packer::new(SourceNumber(0));
+        packer.push(&Record::Clock(estimate));
+        packer.push(&Record::Block(block));
+        packer.flush();
+        let entry = packer.pop().unwrap();
+        let arrived = HostNanos(host.0 + 5_000_000 - 400_000_000);
+        let sent = ((host.0 + 2_000_000) / 1_000) as u32;
+        let told = |meter: &mut Meter| {
+            let health = meter.health(arrived, &SessionStats::default(), &Progress::default());
+            [health.host_ms, health.uplink_ms, health.network_ms, health.latency_ms]
+        };
+        assert!(told(&mut meter).iter().all(|stage| stage.is_nan()));
+        meter.note_entry(Arrival::Live, Some(sent), arrived, &entry);
+        assert_eq!(told(&mut meter), [10.0, 2.0, 3.0, 5.0]);
+        // One that was rebuilt came later, and nobody knows when it was sent.
+        meter.note_entry(Arrival::Repaired, None, arrived.after(Duration::from_millis(1)), &entry);
+        assert_eq!(told(&mut meter), [10.0, 2.0, 3.0, 6.0]);
+    }
+
+    #[test]
     fn loss_counts_what_never_came_and_residual_loss_what_came_late() {
-        let mut meter = Meter::default();
+        let mut meter = Meter::new(48_000.0);
         let progress = Progress::default();
         meter.health(HostNanos(0), &SessionStats::default(), &progress);
         let stats = SessionStats {

@@ -327,7 +327,7 @@ impl Server {
         while let Some(event) = self.receiver.poll_event() {
             match event {
                 ReceiverEvent::Opened { session, peer, description } => self.on_opened(session, peer, description),
-                ReceiverEvent::Entry { session, number, arrival, entry } => {
+                ReceiverEvent::Entry { session, number, arrival, sent_micros, entry } => {
                     let Some((take, stream)) = stream_of(&self.sessions, &mut self.streams, session) else { continue };
                     let len = entry.len();
                     let command = Command::Entry { take, number, arrival, arrived: now, entry: Arc::clone(&entry) };
@@ -338,12 +338,12 @@ impl Server {
                         continue;
                     }
                     self.totals.entries += 1;
-                    stream.meter.note_entry(arrival, now, &entry);
+                    stream.meter.note_entry(arrival, sent_micros, now, &entry);
                     self.tap.entry(stream.key, arrival, now, &entry);
                 }
-                ReceiverEvent::Preview { session, level, arrival, preview } => {
+                ReceiverEvent::Preview { session, level, arrival, sent_micros, preview } => {
                     let Some((_, stream)) = stream_of(&self.sessions, &mut self.streams, session) else { continue };
-                    stream.meter.note_entry(arrival, now, &preview);
+                    stream.meter.note_entry(arrival, sent_micros, now, &preview);
                     self.tap.preview(stream.key, arrival, level, now, &preview);
                 }
                 ReceiverEvent::Gone { session, gone } => {
@@ -373,7 +373,7 @@ impl Server {
             Some(stream) => {
                 self.sessions.remove(&std::mem::replace(&mut stream.session, session));
                 stream.peer = peer;
-                stream.meter = Meter::default();
+                stream.meter = Meter::new(description.sample_rate);
                 stream.unkept = RangeSet::default();
             }
             None => {
@@ -383,7 +383,7 @@ impl Server {
                     description: (*description).clone(),
                     key: 0,
                     progress: Arc::default(),
-                    meter: Meter::default(),
+                    meter: Meter::new(description.sample_rate),
                     health: Health::default(),
                     share: Share::default(),
                     unkept: RangeSet::default(),

@@ -55,6 +55,8 @@ pub struct Stream {
     pub health: Option<Health>,
     /// Seconds since it ended; `None` while it runs.
     pub ended: Option<f32>,
+    /// Whether that is only because its receiver is not there any more: the take may go on.
+    pub is_cut_off: bool,
     /// How long its audio took from the receiver to here, in ms, by stage.
     pub lag: Lag,
     spectrum: Spectrum,
@@ -89,6 +91,7 @@ impl Stream {
             sparks: Sparks::default(),
             health: None,
             ended: None,
+            is_cut_off: false,
             spectrum,
             head: HeadClock::default(),
             anchor: None,
@@ -96,6 +99,16 @@ impl Stream {
             lag: Lag { tap: f32::NAN, view: f32::NAN },
             description,
         }
+    }
+
+    /// Whether it is of a recording.
+    pub fn is_replayed(&self) -> bool {
+        self.key.receiver == 0
+    }
+
+    /// How its line fares now; `None` where that is not known, or it is over.
+    pub fn line(&self) -> Option<&Health> {
+        self.health.as_ref().filter(|_| self.ended.is_none())
     }
 
     /// Which stream it is.
@@ -186,6 +199,12 @@ impl Stream {
     /// The transport that holds at the position shown.
     pub fn transport(&self) -> Option<&Transport> {
         self.score.at(self.shown)
+    }
+
+    /// From the first sample of a host's block to the pixel, in milliseconds; NaN where a part of the way is not known.
+    pub fn to_see_ms(&self, frame_ms: f32) -> f64 {
+        let line = self.line().map_or(f64::NAN, |health| health.host_ms + health.latency_ms);
+        line + f64::from(self.lag.tap) + self.to_pixel_ms(frame_ms)
     }
 
     /// From the source to the pixel, in milliseconds: in the mailbox, smoothed, and in the frames that are on their way to the screen, which

@@ -150,7 +150,7 @@ fn band(mailbox: &Mailbox, health: impl Fn(u32) -> Health) {
 }
 
 fn well() -> Health {
-    Health { bits_per_second: 1.2e6, jitter_ms: 0.4, latency_ms: 3.2, level: 1.0, durable_lag: 0.3, ..Health::default() }
+    Health { bits_per_second: 1.2e6, jitter_ms: 0.4, latency_ms: 3.2, ..stages() }
 }
 
 #[test]
@@ -159,6 +159,10 @@ fn an_empty_scene_says_what_it_waits_for() {
     connect(&mailbox, Link::Down { reason: "no receiver listens there".into() });
     golden("empty", ViewPlugin::new(mailbox), |_| ());
 }
+fn stages() -> Health {
+    Health { host_ms: 10.7, uplink_ms: 2.8, network_ms: 0.4, level: 1.0, durable_lag: 0.3, ..Health::default() }
+}
+
 
 #[test]
 fn on_small_pixels_everything_is_larger() {

@@ -91,6 +91,9 @@ pub enum ReceiverEvent {
         number: SourceNumber,
         /// How it came.
         arrival: Arrival,
+        /// When the datagram that brought it left: the sender's monotonic clock in microseconds, wrapping after 71 minutes. `None`
+        /// where it was rebuilt from parity.
+        sent_micros: Option<u32>,
         /// Its bytes.
         entry: Arc<[u8]>,
     },
@@ -102,6 +105,8 @@ pub enum ReceiverEvent {
         level: Level,
         /// How it came: live or repaired.
         arrival: Arrival,
+        /// As of an entry.
+        sent_micros: Option<u32>,
         /// Its bytes, built like an entry's: see [`preview_of`](crate::record::preview_of).
         preview: Arc<[u8]>,
     },

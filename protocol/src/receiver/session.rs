@@ -78,8 +78,8 @@ pub(super) struct Session {
 
 #[derive(Debug)]
 enum Ready {
-    Entry(SourceNumber, Arrival, Arc<[u8]>),
-    Preview(Level, Arrival, Arc<[u8]>),
+    Entry(SourceNumber, Arrival, Option<u32>, Arc<[u8]>),
+    Preview(Level, Arrival, Option<u32>, Arc<[u8]>),
     Gone(Gone),
 }
 
@@ -192,7 +192,7 @@ impl Session {
         if arrival == Arrival::Live {
             self.stats.level = Level::Full;
         }
-        self.take_entry(arrival, entry.clone())?;
+        self.take_entry(arrival, Some(head.sent_micros), entry.clone())?;
         if let Some(shard) = head.shard {
             self.repair.source(shard, entry);
             self.take_repaired();
@@ -203,7 +203,7 @@ impl Session {
 
     fn on_preview(&mut self, now: HostNanos, head: &Head, payload: &[u8]) -> Option<()> {
         let preview: Arc<[u8]> = payload.into();
-        if payload.len() > MAX_ENTRY || self.take_preview(Arrival::Live, preview.clone()).is_none() {
+        if payload.len() > MAX_ENTRY || self.take_preview(Arrival::Live, Some(head.sent_micros), preview.clone()).is_none() {
             self.stats.rejected += 1;
             return None;
         }
@@ -268,8 +268,12 @@ impl Session {
     /// The events that have come up.
     pub(super) fn drain(&mut self, session: SessionId) -> impl Iterator<Item = ReceiverEvent> + '_ {
         self.ready.drain(..).map(move |ready| match ready {
-            Ready::Entry(number, arrival, entry) => ReceiverEvent::Entry { session, number, arrival, entry },
-            Ready::Preview(level, arrival, preview) => ReceiverEvent::Preview { session, level, arrival, preview },
+            Ready::Entry(number, arrival, sent_micros, entry) => {
+                ReceiverEvent::Entry { session, number, arrival, sent_micros, entry }
+            }
+            Ready::Preview(level, arrival, sent_micros, preview) => {
+                ReceiverEvent::Preview { session, level, arrival, sent_micros, preview }
+            }
             Ready::Gone(gone) => ReceiverEvent::Gone { session, gone },
         })
     }
@@ -300,25 +304,25 @@ impl Session {
         while let Some(rebuilt) = self.repair.pop() {
             let taken = match is_entry(&rebuilt) {
                 _ if rebuilt.len() > MAX_ENTRY => None,
-                true => self.take_entry(Arrival::Repaired, rebuilt),
-                false => self.take_preview(Arrival::Repaired, rebuilt),
+                true => self.take_entry(Arrival::Repaired, None, rebuilt),
+                false => self.take_preview(Arrival::Repaired, None, rebuilt),
             };
             // What is neither, or too long, means that a sender's shards contradict one another.
             self.stats.rejected += u64::from(taken.is_none());
         }
     }
 
-    fn take_preview(&mut self, arrival: Arrival, preview: Arc<[u8]>) -> Option<()> {
+    fn take_preview(&mut self, arrival: Arrival, sent_micros: Option<u32>, preview: Arc<[u8]>) -> Option<()> {
         let (level, number) = preview_of(&preview)?;
         if self.preview_window.insert(PacketNumber(number)) {
             self.stats.previews += 1;
             self.stats.level = level;
-            self.ready.push_back(Ready::Preview(level, arrival, preview));
+            self.ready.push_back(Ready::Preview(level, arrival, sent_micros, preview));
         }
         Some(())
     }
 
-    fn take_entry(&mut self, arrival: Arrival, entry: Arc<[u8]>) -> Option<()> {
+    fn take_entry(&mut self, arrival: Arrival, sent_micros: Option<u32>, entry: Arc<[u8]>) -> Option<()> {
         let number = source_number(&entry)?;
         if self.tracker.insert(number) {
             *match arrival {
@@ -327,7 +331,7 @@ impl Session {
                 Arrival::Resent | Arrival::Backfill => &mut self.stats.resent,
             } += 1;
             self.stats.backfilled += u64::from(arrival == Arrival::Backfill);
-            self.ready.push_back(Ready::Entry(number, arrival, entry));
+            self.ready.push_back(Ready::Entry(number, arrival, sent_micros, entry));
         }
         Some(())
     }

@@ -217,7 +217,7 @@ pub fn tell(
 ) {
     for (field, of, mut text, mut ink) in &mut fields {
         let Ok(stream) = streams.get(of.0) else { continue };
-        let (transport, health) = (stream.transport(), stream.health.as_ref());
+        let (transport, line) = (stream.transport(), stream.line());
         let new = match field {
             Field::Name => {
                 ink.set_if_neq(Ink(if stream.ended.is_some() { Tint::Dim } else { Tint::Text }));
@@ -234,11 +234,11 @@ pub fn tell(
             Field::Tempo => words::tempo(transport),
             Field::Meter => words::meter(transport),
             Field::Bar => words::bar(stream),
-            Field::Quality => words::quality(health),
-            Field::Rate => words::rate(health),
-            Field::Loss => words::loss(health),
-            Field::Latency => words::latency(health),
-            Field::Owed => words::owed(health),
+            Field::Quality => words::quality(line),
+            Field::Rate => words::rate(line),
+            Field::Loss => words::loss(line),
+            Field::Latency => words::latency(line),
+            Field::Owed => words::owed(stream.health.as_ref()),
         };
         set(&mut text, &new);
     }

@@ -44,15 +44,23 @@ pub enum Figure {
     Jitter,
     /// Audio that is not on disk yet.
     Disk,
+    /// How long sound waits for the host's block to be whole.
+    Block,
     /// Delay from the host to the receiver.
+    Latency,
+    /// Of that, until it was sent.
+    Uplink,
+    /// Of that, on the way.
     Network,
     /// Delay from there to the viewer.
     Tap,
     /// Delay from there to the picture.
     Pixel,
+    /// All of it.
+    Whole,
 }
 
-const FIGURES: [(Figure, &str); 18] = [
+const FIGURES: [(Figure, &str); 22] = [
     (Figure::State, "state"),
     (Figure::Machine, "machine"),
     (Figure::Host, "application"),
@@ -68,9 +76,13 @@ const FIGURES: [(Figure, &str); 18] = [
     (Figure::Gaps, "gaps"),
     (Figure::Jitter, "jitter"),
     (Figure::Disk, "not yet on disk"),
-    (Figure::Network, "host to receiver"),
+    (Figure::Block, "host's block"),
+    (Figure::Latency, "host to receiver"),
+    (Figure::Uplink, "    uplink"),
+    (Figure::Network, "    network"),
     (Figure::Tap, "receiver to viewer"),
     (Figure::Pixel, "viewer to pixel"),
+    (Figure::Whole, "in all"),
 ];
 
 /// The table.
@@ -94,7 +106,9 @@ pub fn spawn(panel: &mut RelatedSpawnerCommands<'_, ChildOf>, typeface: &Typefac
         for (figure, name) in FIGURES {
             table.spawn(Node { column_gap: px(8), align_items: AlignItems::Baseline, ..default() }).with_children(|row| {
                 row.spawn((Node { width: px(124), flex_shrink: 0.0, ..default() }, typeface.text(name, 12.0, Tint::Dim)));
-                row.spawn((figure, typeface.text("", 13.0, Tint::Text)));
+                // What is long goes on in the next line.
+                let value = Node { flex_grow: 1.0, flex_basis: px(0), ..default() };
+                row.spawn(value).with_child((figure, typeface.text("", 13.0, Tint::Text)));
             });
         }
     });
@@ -121,8 +135,10 @@ pub fn update(
 }
 
 fn words_of(figure: Figure, stream: &Stream, frame: FrameTime) -> String {
-    let health = stream.health.as_ref();
+    // What holds now, and what was counted.
+    let (line, health) = (stream.line(), stream.health.as_ref());
     let of = |tell: &dyn Fn(&Health) -> String| health.map_or_else(words::nothing, tell);
+    let now = |tell: fn(&Health) -> f64| line.map_or_else(words::nothing, |health| words::milliseconds(tell(health)));
     let rate = stream.description.sample_rate;
     match figure {
         Figure::State => verdict::of(stream).word.to_owned(),
@@ -135,8 +151,8 @@ fn words_of(figure: Figure, stream: &Stream, frame: FrameTime) -> String {
         }
         Figure::Curves => words::curves(stream),
         Figure::Level => words::level(stream),
-        Figure::Quality => format!("{}, {}", words::quality(health), words::rate(health)),
-        Figure::Loss => words::loss(health),
+        Figure::Quality => format!("{}, {}", words::quality(line), words::rate(line)),
+        Figure::Loss => words::loss(line),
         Figure::Rebuilt => of(&|health| health.repaired.to_string()),
         Figure::Resent => of(&|health| health.resent.to_string()),
         Figure::Owed => words::owed(health),
@@ -144,27 +160,54 @@ fn words_of(figure: Figure, stream: &Stream, frame: FrameTime) -> String {
             0 => "none".into(),
             frames => format!("{:.3} s", frames as f64 / rate),
         }),
-        Figure::Jitter => of(&|health| words::milliseconds(health.jitter_ms)),
+        Figure::Jitter => now(|health| health.jitter_ms),
         Figure::Disk => of(&|health| format!("{:.1} s", health.durable_lag)),
-        Figure::Network => words::latency(health),
+        Figure::Block => now(|health| health.host_ms),
+        Figure::Latency => words::latency(line),
+        Figure::Uplink => now(|health| health.uplink_ms),
+        Figure::Network => now(|health| health.network_ms),
+        Figure::Tap | Figure::Pixel if stream.ended.is_some() => words::nothing(),
         Figure::Tap => words::milliseconds(f64::from(stream.lag.tap)),
         Figure::Pixel => words::milliseconds(stream.to_pixel_ms(frame.0)),
+        Figure::Whole => words::milliseconds(stream.to_see_ms(frame.0)),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stream::Lag;
     use crate::stream::tests::{KEY, description};
 
     #[test]
     fn a_stream_of_which_little_is_known_has_dashes() {
         let mut stream = Stream::new(KEY, description("Bass"));
-        for (figure, _) in FIGURES[5..15].iter().filter(|(figure, _)| *figure != Figure::Level) {
+        for (figure, _) in FIGURES[5..19].iter().filter(|(figure, _)| *figure != Figure::Level) {
             assert!(words_of(*figure, &stream, FrameTime(16.0)).contains('–'), "{figure:?}");
         }
         stream.health = Some(Health { gap_frames: 4_800, jitter_ms: f64::NAN, ..Health::default() });
         assert_eq!(words_of(Figure::Gaps, &stream, FrameTime(16.0)), "0.100 s");
         assert_eq!(words_of(Figure::Jitter, &stream, FrameTime(16.0)), "–");
+    }
+
+    #[test]
+    fn the_stages_of_the_delay_add_up() {
+        let mut stream = Stream::new(KEY, description("Bass"));
+        let stages = Health { host_ms: 10.0, latency_ms: 5.0, uplink_ms: 2.0, network_ms: 3.0, ..Health::default() };
+        stream.health = Some(stages);
+        stream.lag = Lag { tap: 0.5, view: 4.0 };
+        let told = |stream: &Stream| FIGURES[15..].iter().map(|(figure, _)| words_of(*figure, stream, FrameTime(16.0))).collect();
+        let told: Vec<String> = told(&stream);
+        assert_eq!(told, ["10.0 ms", "5.0 ms", "2.0 ms", "3.0 ms", "0.5 ms", "20.0 ms", "35.5 ms"]);
+    }
+
+    #[test]
+    fn of_a_stream_that_is_over_nothing_is_said_of_how_its_line_fares() {
+        let mut stream = Stream::new(KEY, description("Bass"));
+        stream.health = Some(Health { bits_per_second: 1e6, level: 1.0, repaired: 7, ..Health::default() });
+        stream.ended = Some(1.0);
+        assert_eq!(words_of(Figure::Quality, &stream, FrameTime(16.0)), "–, –");
+        assert_eq!(words_of(Figure::Whole, &stream, FrameTime(16.0)), "–");
+        assert_eq!(words_of(Figure::Rebuilt, &stream, FrameTime(16.0)), "7", "what was counted stays true");
     }
 }

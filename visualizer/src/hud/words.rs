@@ -156,7 +156,7 @@ pub fn level(stream: &Stream) -> String {
 
 /// Level, rate and loss in a line.
 pub fn brief(stream: &Stream) -> String {
-    let health = stream.health.as_ref();
+    let health = stream.line();
     format!("{}  ·  {}  ·  loss {}", level(stream), rate(health), loss(health))
 }
 

@@ -59,6 +59,9 @@ impl Player {
                 bits_per_second,
                 jitter_ms: 0.4,
                 latency_ms: 11.0 + f64::from(self.part),
+                host_ms: 512.0 / 48.0,
+                uplink_ms: 8.5 + f64::from(self.part),
+                network_ms: 2.5,
                 level: 1.0,
                 ..Health::default()
             };

@@ -169,7 +169,16 @@ impl Feed {
 
     /// How the line fared in the last seconds, as the recording tells.
     fn health(&self) -> Health {
-        let Some((_, reader)) = &self.reader else { return Health { level: 1.0, latency_ms: f64::NAN, ..Health::default() } };
+        let nobody_knows = Health {
+            level: 1.0,
+            latency_ms: f64::NAN,
+            host_ms: f64::NAN,
+            uplink_ms: f64::NAN,
+            network_ms: f64::NAN,
+            jitter_ms: f64::NAN,
+            ..Health::default()
+        };
+        let Some((_, reader)) = &self.reader else { return nobody_knows };
         let rate = self.take.description.sample_rate;
         let range = self.at.saturating_sub((HEALTH_OVER * rate) as u64)..self.at;
         let recent = rows(&reader.tables.blocks, &range, |row| row.sample);
@@ -188,12 +197,12 @@ impl Feed {
             residual_loss: share(2),
             bits_per_second: bits,
             latency_ms: live.and_then(delay).unwrap_or(f64::NAN),
+            host_ms: live.map_or(f64::NAN, |row| f64::from(row.frames) / rate * 1_000.0),
             level: recent.iter().map(|row| f64::from(row.level)).fold(1.0, f64::min),
             repaired: count(1..2),
             resent: count(2..4),
             gap_frames: self.missing,
-            jitter_ms: f64::NAN,
-            ..Health::default()
+            ..nobody_knows
         }
     }
 }
