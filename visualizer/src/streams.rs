@@ -67,7 +67,9 @@ pub fn receive(
             Event::Link { receiver, link } => {
                 if let Link::Down { .. } | Link::Gone = link {
                     let its = all(&mut streams, &mut born).filter(|stream| stream.key.receiver == receiver);
-                    its.for_each(|stream| stream.ended = stream.ended.or(Some(0.0)));
+                    for stream in its.filter(|stream| stream.ended.is_none()) {
+                        (stream.ended, stream.is_cut_off) = (Some(0.0), true);
+                    }
                 }
                 if link == Link::Gone {
                     state.receivers.remove(&receiver);
@@ -86,7 +88,7 @@ pub fn receive(
                 {
                     stream.key = key;
                     stream.description = *description;
-                    stream.ended = None;
+                    (stream.ended, stream.is_cut_off) = (None, false);
                     continue;
                 }
                 // A new take of a stream begins anew, in the same place; in the same body, if that fits.

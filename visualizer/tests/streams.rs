@@ -84,14 +84,14 @@ fn a_take_that_comes_back_on_a_new_connection_goes_on() {
     app.update();
     mailbox.push(Event::Link { receiver: 1, link: Link::Down { reason: "gone".into() } });
     app.update();
-    assert!(only(&mut app).ended.is_some());
+    assert!(only(&mut app).ended.is_some() && only(&mut app).is_cut_off);
     let again = StreamKey { receiver: 1, connection: 2, take: 5 };
     mailbox.push(Event::Link { receiver: 1, link: Link::Connected });
     mailbox.push(Event::StreamUp { key: again, description: Box::new(description) });
     mailbox.push(audio(again, 4_096, 512));
     app.update();
     let stream = only(&mut app);
-    assert_eq!((stream.ended, stream.samples.end()), (None, 4_608));
+    assert_eq!((stream.ended, stream.is_cut_off, stream.samples.end()), (None, false, 4_608));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! How a stream's line fares: a word, and how bad it is.
 
+use send_learn_protocol::tap::Health;
+
 use crate::stream::Stream;
 use crate::theme::Tint;
 
@@ -50,9 +52,13 @@ pub struct Verdict {
 pub fn of(stream: &Stream) -> Verdict {
     let verdict = |word, severity| Verdict { word, severity };
     if stream.ended.is_some() {
-        return verdict("ended", Severity::Over);
+        return verdict(if stream.is_cut_off { "no connection" } else { "ended" }, Severity::Over);
     }
-    let Some(health) = stream.health else { return verdict("live", Severity::Well) };
+    let word = if stream.is_replayed() { "recorded" } else { "live" };
+    let Some(health) = stream.health else { return verdict(word, Severity::Well) };
+    if stream.is_replayed() {
+        return as_recorded(health);
+    }
     if health.residual_loss > 0.01 {
         verdict("losing live audio", Severity::Bad)
     } else if health.level < 0.99 {
@@ -70,12 +76,45 @@ pub fn of(stream: &Stream) -> Verdict {
     }
 }
 
+/// How the line fared when the moment was recorded. What could be mended later has been.
+fn as_recorded(health: Health) -> Verdict {
+    let verdict = |word, severity| Verdict { word, severity };
+    if health.residual_loss > 0.01 {
+        verdict("was late live", Severity::Bad)
+    } else if health.level < 0.99 {
+        verdict("was reduced live", Severity::Look)
+    } else if health.gap_frames > 0 {
+        verdict("recorded, with gaps", Severity::Look)
+    } else if health.loss > 0.001 {
+        verdict("recorded, repaired", Severity::Well)
+    } else {
+        verdict("recorded", Severity::Well)
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use send_learn_protocol::tap::Health;
-
     use super::*;
+    use crate::source::StreamKey;
     use crate::stream::tests::{KEY, description};
+
+    #[test]
+    fn a_recording_is_not_said_to_be_live() {
+        let mut stream = Stream::new(StreamKey { receiver: 0, ..KEY }, description("Bass"));
+        assert_eq!(of(&stream).word, "recorded");
+        let well = Health { level: 1.0, ..Health::default() };
+        let troubles = [
+            Health { loss: 0.05, ..well },
+            Health { residual_loss: 0.1, ..well },
+            Health { level: 0.3, ..well },
+            Health { gap_frames: 5, ..well },
+        ];
+        for health in [well].into_iter().chain(troubles) {
+            stream.health = Some(health);
+            let word = of(&stream).word;
+            assert!(word.starts_with("recorded") || word.starts_with("was "), "{word}");
+        }
+    }
 
     #[test]
     fn a_stream_in_trouble_is_said_to_be() {
@@ -94,5 +133,7 @@ mod tests {
         assert_eq!(word(Health { durable_lag: 60.0, ..well }), "disk is late");
         stream.ended = Some(1.0);
         assert_eq!(of(&stream).word, "ended");
+        stream.is_cut_off = true;
+        assert_eq!(of(&stream).word, "no connection", "the take may go on");
     }
 }
