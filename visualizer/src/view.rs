@@ -158,6 +158,7 @@ impl Plugin for ViewPlugin {
                     card::measure,
                     axes::place,
                     header::update,
+                    header::make_room,
                     timeline::update,
                     sign::update,
                     frame::show,

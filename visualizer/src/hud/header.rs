@@ -3,7 +3,7 @@
 use bevy::prelude::*;
 
 use super::words::{self, Count};
-use super::{Typeface, set};
+use super::{Typeface, panel, set};
 use crate::choice::Choice;
 use crate::monitor::Monitor;
 use crate::stream::Stream;
@@ -17,6 +17,10 @@ pub struct StateLine;
 /// The same, large in the middle, as long as there is nothing else to see.
 #[derive(Component, Debug)]
 pub struct Invitation;
+
+/// Where that stands.
+#[derive(Component, Debug)]
+pub struct Middle;
 
 /// Brings up the header.
 pub fn spawn(commands: &mut Commands<'_, '_>, typeface: &Typeface) {
@@ -43,10 +47,18 @@ pub fn spawn(commands: &mut Commands<'_, '_>, typeface: &Typeface) {
         padding: UiRect::all(px(40)),
         ..default()
     };
-    commands.spawn(middle).with_children(|middle| {
+    commands.spawn((Middle, middle)).with_children(|middle| {
         let layout = TextLayout::justify(Justify::Center);
         middle.spawn((Invitation, typeface.text("", 28.0, Tint::Text))).insert(layout);
     });
+}
+
+/// Leaves the panel its place.
+pub fn make_room(open: Res<'_, panel::Open>, mut middle: Single<'_, '_, &mut Node, With<Middle>>) {
+    let left = px(if open.0 { panel::WIDTH + 56.0 } else { 40.0 });
+    if middle.padding.left != left {
+        middle.padding.left = left;
+    }
 }
 
 /// Keeps the header true.
