@@ -58,6 +58,9 @@ pub(crate) fn add(plan: &mut Plan<'_>, cache: &Cache, options: &[String]) -> Res
         plan.step("Tests of the viewer", &viewer_key, Guess { first: 3 * 60, again: 60 }, move || {
             let mut test = products::viewer_cargo(&here, "test");
             test.args(["--package", "send-learn-visualizer", "--", "--show-output"]).args(names);
+            if long {
+                test.env("SEND_LEARN_LONG", "1");
+            }
             shell::run(with_products(&mut test, &here))
         });
     }
