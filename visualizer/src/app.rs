@@ -149,9 +149,11 @@ pub fn run(options: &Options) -> Result<(), ViewError> {
         eprintln!("send-learn-visualizer: {why}");
         Settings::default()
     });
-    let recording = match &options.origin {
-        Origin::Replay { path, .. } => Some(Recording(path.clone())),
-        Origin::Live { .. } => None,
+    let recording = match (&options.origin, &source) {
+        (Origin::Replay { path, .. }, Source::Replay(replay)) => {
+            Some(Recording { path: path.clone(), takes: replay.recorded().to_vec() })
+        }
+        _ => None,
     };
     // What is drawn for a file shows the streams' own names, and no panel.
     let keeper = options.settings.clone().filter(|_| in_window).map(|path| Keeper::new(path, kept.clone()));

@@ -10,11 +10,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bevy::prelude::*;
 use bevy::render::view::screenshot::{Screenshot, ScreenshotCaptured};
 use bevy::window::PrimaryWindow;
+use send_learn_protocol::units::StreamId;
 
 use crate::choice::Choice;
 use crate::hud::timeline::Marked;
 use crate::hud::{Typeface, set, show};
 use crate::moment::Moment;
+use crate::source::replay::Recorded;
 use crate::stream::Stream;
 use crate::theme::{Fill, Stroke, Tint};
 
@@ -24,8 +26,25 @@ const STAY: f32 = 8.0;
 const MAX_SAID: u64 = 4_096;
 
 /// The recording that is replayed.
-#[derive(Resource, Clone, Debug, PartialEq, Eq)]
-pub struct Recording(pub PathBuf);
+#[derive(Resource, Clone, Debug, PartialEq)]
+pub struct Recording {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Its takes.
+    pub takes: Vec<Recorded>,
+}
+
+impl Recording {
+    /// The take of `stream` that has the most of a range, and the range in its own seconds.
+    fn take_of(&self, stream: StreamId, (from, to): (f64, f64)) -> Option<(&Path, (f64, f64))> {
+        let within = |take: &Recorded| (from.max(take.span.start), to.min(take.span.end));
+        let length = |take: &Recorded| within(take).1 - within(take).0;
+        let its = self.takes.iter().filter(|take| take.stream == stream && length(take) > 0.0);
+        let take = its.max_by(|one, other| length(one).total_cmp(&length(other)))?;
+        let (from, to) = within(take);
+        Some((&take.path, (from - take.span.start, to - take.span.start)))
+    }
+}
 
 /// What is said at present, and for how much longer.
 #[derive(Resource, Clone, Debug, Default, PartialEq)]
@@ -57,12 +76,16 @@ pub struct Running {
     out: PathBuf,
 }
 
+/// A range in words, rounded inwards, so that it lies within the recording.
+fn bounds(range: (f64, f64)) -> [String; 2] {
+    let (from, to) = ((range.0 * 1_000.0).ceil() / 1_000.0, (range.1 * 1_000.0).floor() / 1_000.0);
+    [format!("{from:.3}"), format!("{to:.3}")]
+}
+
 /// The arguments with which `send-learn` exports `range` (seconds) of `recording` into `out`.
 pub fn arguments(recording: &Path, range: (f64, f64), out: &Path) -> Vec<OsString> {
-    // Rounded inwards, so that the range lies within the recording.
-    let (from, to) = ((range.0 * 1_000.0).ceil() / 1_000.0, (range.1 * 1_000.0).floor() / 1_000.0);
-    let range = format!("{from:.3}..{to:.3}");
-    let words: [OsString; 8] = [
+    let range = bounds(range).join("..");
+    let words: [OsString; 9] = [
         "export".into(),
         "midi+audio".into(),
         recording.into(),
@@ -71,7 +94,17 @@ pub fn arguments(recording: &Path, range: (f64, f64), out: &Path) -> Vec<OsStrin
         range.into(),
         "--out".into(),
         out.into(),
+        // A person exports what they look at: their own.
+        "--own".into(),
     ];
+    words.into()
+}
+
+/// The arguments with which `send-learn` draws `range` (seconds) of a take into `out`.
+pub fn picture_arguments(take: &Path, range: (f64, f64), out: &Path) -> Vec<OsString> {
+    let [from, to] = bounds(range);
+    let words: [OsString; 8] =
+        ["plot".into(), take.into(), "--from".into(), from.into(), "--to".into(), to.into(), "--output".into(), out.into()];
     words.into()
 }
 
@@ -92,7 +125,7 @@ pub fn spawn(commands: &mut Commands<'_, '_>, typeface: &Typeface) {
     });
 }
 
-/// `E` exports the marked range, `K` saves a picture.
+/// `E` exports the marked range, `G` draws it for one stream, `K` saves a picture of what is shown.
 pub fn keys(
     mut commands: Commands<'_, '_>,
     keys: Res<'_, ButtonInput<KeyCode>>,
@@ -113,23 +146,40 @@ pub fn keys(
             },
         );
     }
-    if !keys.just_pressed(KeyCode::KeyE) {
+    let draws = keys.just_pressed(KeyCode::KeyG);
+    if !draws && !keys.just_pressed(KeyCode::KeyE) {
         return;
     }
     let Some(range) = marked.range() else {
         saying.say("nothing is marked: B marks the begin of a range, N its end");
         return;
     };
+    let stream = streams.iter().find(|stream| choice.selected == Some(stream.identity()));
+    let stream = stream.or_else(|| streams.iter().next().filter(|_| streams.iter().len() == 1));
     let Some(recording) = recording else {
-        saying.say(later(range, &moment, &choice, &streams));
+        saying.say(later(range, &moment, stream.or(streams.iter().next()), draws));
         return;
     };
     if running.is_some() {
         saying.say("an export is running already");
         return;
     }
-    let out = PathBuf::from(format!("send-learn-range-{}", unix_seconds()));
-    match start(&recording.0, range, &out) {
+    let (arguments, out) = if draws {
+        let Some(stream) = stream else {
+            saying.say("no stream is selected: Tab selects one, and G draws its range");
+            return;
+        };
+        let Some((take, range)) = recording.take_of(stream.description.stream, range) else {
+            saying.say(format!("{} has nothing in this range", choice.name(stream)));
+            return;
+        };
+        let out = PathBuf::from(format!("send-learn-range-{}.png", unix_seconds()));
+        (picture_arguments(take, range, &out), out)
+    } else {
+        let out = PathBuf::from(format!("send-learn-range-{}", unix_seconds()));
+        (arguments(&recording.path, range, &out), out)
+    };
+    match start(&arguments) {
         Ok(child) => {
             saying.say(format!("exporting {:.1} s to {}", range.1 - range.0, out.display()));
             commands.insert_resource(Running { child, out });
@@ -139,24 +189,24 @@ pub fn keys(
 }
 
 /// What to do with a range of a take that is still being recorded.
-fn later(range: (f64, f64), moment: &Moment, choice: &Choice, streams: &Query<'_, '_, &Stream>) -> String {
-    let stream = streams.iter().find(|stream| choice.selected == Some(stream.identity())).or(streams.iter().next());
+fn later(range: (f64, f64), moment: &Moment, stream: Option<&Stream>, draws: bool) -> String {
     let Some(stream) = stream else { return "there is no stream".into() };
     let shown = moment.now() - moment.behind();
     let rate = stream.description.sample_rate;
     let second = |at: f64| ((stream.shown() + (at - shown) * rate) / rate).max(0.0);
     let (from, to) = (second(range.0), second(range.1));
-    format!("when the take is over:  send-learn export midi+audio TAKE --range {from:.3}..{to:.3}")
+    match draws {
+        true => format!("when the take is over:  send-learn plot TAKE --from {from:.3} --to {to:.3} -o take.png"),
+        false => format!("when the take is over:  send-learn export midi+audio TAKE --range {from:.3}..{to:.3}"),
+    }
 }
 
 /// The program lies beside this one, or where the system looks for programs.
-fn start(recording: &Path, range: (f64, f64), out: &Path) -> std::io::Result<Child> {
+fn start(arguments: &[OsString]) -> std::io::Result<Child> {
     let name = format!("send-learn{}", std::env::consts::EXE_SUFFIX);
     let beside = std::env::current_exe().ok().map(|own| own.with_file_name(&name)).filter(|path| path.exists());
     Command::new(beside.unwrap_or_else(|| name.into()))
-        .args(arguments(recording, range, out))
-        // A person exports what they look at: their own.
-        .arg("--own")
+        .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -209,9 +259,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_range_is_drawn_of_the_take_that_has_the_most_of_it() {
+        let (bass, drums) = (StreamId([1; 16]), StreamId([2; 16]));
+        let take = |stream, path: &str, span| Recorded { stream, path: path.into(), span };
+        let takes = vec![take(bass, "one", 0.0..10.0), take(bass, "two", 11.5..20.0), take(drums, "three", 0.0..20.0)];
+        let recording = Recording { path: "day".into(), takes };
+        assert_eq!(recording.take_of(bass, (9.0, 14.5)), Some((Path::new("two"), (0.0, 3.0))));
+        assert_eq!(recording.take_of(bass, (10.5, 11.0)), None);
+        let words = picture_arguments(Path::new("two"), (0.0, 3.0), Path::new("out.png"));
+        let words: Vec<_> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        assert_eq!(words.join(" "), "plot two --from 0.000 --to 3.000 --output out.png");
+    }
+
+    #[test]
     fn a_range_is_handed_over_within_its_bounds() {
         let words = arguments(Path::new("day"), (1.23449, 20.00071), Path::new("out"));
         let words: Vec<_> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-        assert_eq!(words.join(" "), "export midi+audio day --audio --range 1.235..20.000 --out out");
+        assert_eq!(words.join(" "), "export midi+audio day --audio --range 1.235..20.000 --out out --own");
     }
 }

@@ -20,7 +20,8 @@ pub const KEYS: [(&str, &[(&str, &str)]); 4] = [
             ("B, N", "begin and end of a range here"),
             ("Backspace", "no range"),
             ("E", "export the range"),
-            ("K", "save a picture"),
+            ("G", "draw the range of the selected stream as a picture"),
+            ("K", "save a picture of what is shown"),
         ],
     ),
     (

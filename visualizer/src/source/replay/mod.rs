@@ -7,10 +7,13 @@ mod recording;
 pub use recording::RecordingError;
 
 use std::io;
-use std::path::Path;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use send_learn_protocol::units::StreamId;
 
 use super::{Event, Link, Mailbox, StreamKey};
 use feed::Feed;
@@ -36,6 +39,7 @@ pub enum ReplayError {
 pub struct ReplaySource {
     control: Control,
     mailbox: Mailbox,
+    recorded: Vec<Recorded>,
 }
 
 impl ReplaySource {
@@ -45,6 +49,7 @@ impl ReplaySource {
     /// [`ReplayError`] when nothing of it can be read. What cannot be read of a part is told as an [`Event::Notice`].
     pub fn start(path: &Path, mailbox: Mailbox) -> Result<Self, ReplayError> {
         let (takes, broken) = recording::takes(path)?;
+        let recorded = takes.iter().filter_map(Recorded::of).collect();
         let length = takes.iter().map(Take::ends).fold(0.0, f64::max);
         let control = Control { shared: Arc::default(), length };
         mailbox.push(Event::Link { receiver: 0, link: Link::Connected });
@@ -53,7 +58,12 @@ impl ReplaySource {
         }
         let (reader, writer) = (control.clone(), mailbox.clone());
         thread::Builder::new().name("replay".into()).spawn(move || play(&takes, &reader, &writer))?;
-        Ok(Self { control, mailbox })
+        Ok(Self { control, mailbox, recorded })
+    }
+
+    /// Its takes.
+    pub fn recorded(&self) -> &[Recorded] {
+        &self.recorded
     }
 
     /// What decides which moment is shown.
@@ -67,6 +77,28 @@ impl Drop for ReplaySource {
         self.mailbox.close();
         self.control.lock().closed = true;
         self.control.shared.changed.notify_all();
+    }
+}
+
+/// A take of a recording, and where it lies.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recorded {
+    /// Its stream.
+    pub stream: StreamId,
+    /// Its file, or, where it has several, their folder.
+    pub path: PathBuf,
+    /// When it begins and ends, in seconds of the whole.
+    pub span: Range<f64>,
+}
+
+impl Recorded {
+    fn of(take: &Take) -> Option<Self> {
+        let path = match &take.parts[..] {
+            [] => return None,
+            [part] => part.path.clone(),
+            [part, ..] => part.path.parent().unwrap_or(Path::new(".")).to_owned(),
+        };
+        Some(Self { stream: take.description.stream, path, span: take.offset..take.ends() })
     }
 }
 
