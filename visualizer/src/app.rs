@@ -18,6 +18,7 @@ use crate::camera;
 use crate::deck::Deck;
 use crate::export::Recording;
 use crate::film::{Film, FilmError, FilmPlugin, Reel};
+use crate::recovery::RecoveryPlugin;
 use crate::settings::{Keeper, Settings};
 use crate::shot::{Outcome, Shot, ShotError, ShotPlugin};
 use crate::source::address::Receivers;
@@ -251,7 +252,7 @@ fn window(view: ViewPlugin, size: UVec2) -> Result<(), ViewError> {
     };
     let exit = App::new()
         .add_plugins(DefaultPlugins.set(quiet()).set(WindowPlugin { primary_window: Some(window), ..default() }))
-        .add_plugins(view)
+        .add_plugins((view, RecoveryPlugin::default()))
         .add_systems(Startup, |mut commands: Commands<'_, '_>| camera::spawn(&mut commands, None))
         .run();
     match exit {
@@ -303,11 +304,11 @@ fn drawn_off_screen(view: ViewPlugin) -> App {
             .set(quiet())
             .set(no_window)
             // The first frame that is drawn is whole.
-            .set(RenderPlugin { synchronous_pipeline_compilation: true, render_creation: render.into(), ..default() })
+            .set(RenderPlugin { synchronous_pipeline_compilation: true, render_creation: render.clone().into(), ..default() })
             .disable::<PipelinedRenderingPlugin>()
             .disable::<WinitPlugin>(),
     )
-    .add_plugins(view);
+    .add_plugins((view, RecoveryPlugin { settings: render, off_screen: true }));
     app
 }
 

@@ -26,7 +26,7 @@ impl Plugin for CanvasPlugin {
         app.add_systems(Startup, move |mut commands: Commands<'_, '_>, mut images: ResMut<'_, Assets<Image>>| {
             let size = Extent3d { width: size.x, height: size.y, depth_or_array_layers: 1 };
             let format = TextureFormat::Rgba8UnormSrgb;
-            let mut image = Image::new_uninit(size, TextureDimension::D2, format, RenderAssetUsages::RENDER_WORLD);
+            let mut image = Image::new_uninit(size, TextureDimension::D2, format, RenderAssetUsages::default());
             image.texture_descriptor.usage |= TextureUsages::RENDER_ATTACHMENT;
             let target = RenderTarget::Image(ImageRenderTarget { handle: images.add(image), scale_factor: scale });
             camera::spawn(&mut commands, Some(target.clone()));

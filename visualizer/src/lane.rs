@@ -44,6 +44,13 @@ pub struct LaneRows {
     drawn: Option<(u64, u64)>,
 }
 
+impl LaneRows {
+    /// Forgets what it holds.
+    pub fn clear(&mut self) {
+        self.drawn = None;
+    }
+}
+
 #[derive(Asset, TypePath, AsBindGroup, Debug, Clone)]
 pub(crate) struct LaneMaterial {
     #[texture(0, sample_type = "float", filterable = false)]

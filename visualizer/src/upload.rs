@@ -73,10 +73,11 @@ fn write(mut waiting: ResMut<'_, Uploads>, images: Res<'_, RenderAssets<GpuImage
     });
 }
 
-/// A texture of the format `R32Float`, all 0, for rows to be written into.
+/// A texture of the format `R32Float`, all 0, for rows to be written into. Nothing of it is held in memory, and it is made again after a
+/// card was lost.
 pub fn row_texture(width: u32, height: u32) -> Image {
     use bevy::asset::RenderAssetUsages;
     use bevy::render::render_resource::{TextureDimension, TextureFormat};
     let size = Extent3d { width, height, depth_or_array_layers: 1 };
-    Image::new_fill(size, TextureDimension::D2, &[0; 4], TextureFormat::R32Float, RenderAssetUsages::RENDER_WORLD)
+    Image::new_uninit(size, TextureDimension::D2, TextureFormat::R32Float, RenderAssetUsages::default())
 }

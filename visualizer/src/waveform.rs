@@ -47,6 +47,11 @@ impl WaveformRows {
         Self { image: images.add(row_texture(COLUMNS as u32, 2)), drawn: None }
     }
 
+    /// Forgets what it holds.
+    pub fn clear(&mut self) {
+        self.drawn = None;
+    }
+
     /// Asks for the seconds before the moment that `stream` shows to be drawn, if they are not.
     pub fn write(&mut self, uploads: &mut Uploads, stream: &Stream) {
         let state = (stream.envelope.column_of(stream.shown()), stream.envelope.changes());

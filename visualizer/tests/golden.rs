@@ -13,6 +13,9 @@ use std::time::{Duration, Instant};
 use bevy::asset::RenderAssetUsages;
 use bevy::image::{CompressedImageFormats, ImageSampler, ImageType};
 use bevy::prelude::*;
+use bevy::render::render_resource::PollType;
+use bevy::render::renderer::RenderDevice;
+use bevy::render::{Render, RenderApp};
 use common::band::Player;
 use common::picture::{Look, brightness};
 use common::recording::{self, AutomationRow, MidiRow};
@@ -28,6 +31,7 @@ use send_learn_visualizer::hud::timeline;
 use send_learn_visualizer::lane;
 use send_learn_visualizer::layout::TILE;
 use send_learn_visualizer::moment::Moment;
+use send_learn_visualizer::recovery::Recovery;
 use send_learn_visualizer::shot::Shot;
 use send_learn_visualizer::source::live::deliver;
 use send_learn_visualizer::source::{Delivery, Event, Link, Mailbox, ReplaySource, StreamKey};
@@ -51,16 +55,22 @@ fn golden(name: &str, view: ViewPlugin, prepare: impl FnOnce(&mut App)) -> Optio
     golden_at(1.0, name, view, prepare)
 }
 
-/// Draws `view` after `prepare`, compares it with the picture `name`, and returns it. `None`: nothing can be drawn here.
-fn golden_at(scale: f32, name: &str, view: ViewPlugin, prepare: impl FnOnce(&mut App)) -> Option<Image> {
+/// Draws `view` after `prepare` into a file of this folder. `None`: nothing can be drawn here.
+fn draw(scale: f32, folder: &Path, view: ViewPlugin, prepare: impl FnOnce(&mut App)) -> Option<PathBuf> {
     if !has_driver(true) {
         println!("skipped: no Vulkan driver here (Debian: mesa-vulkan-drivers)");
         return None;
     }
-    let folder = tempfile::tempdir().unwrap();
-    let drawn = folder.path().join(format!("{name}.png"));
+    let path = folder.join("drawn.png");
     let round = Some(Duration::from_millis(100));
-    off_screen_with(view, Shot { path: drawn.clone(), due: Instant::now(), size: SIZE, scale, round }, prepare).unwrap();
+    off_screen_with(view, Shot { path: path.clone(), due: Instant::now(), size: SIZE, scale, round }, prepare).unwrap();
+    Some(path)
+}
+
+/// Draws `view` after `prepare`, compares it with the picture `name`, and returns it. `None`: nothing can be drawn here.
+fn golden_at(scale: f32, name: &str, view: ViewPlugin, prepare: impl FnOnce(&mut App)) -> Option<Image> {
+    let folder = tempfile::tempdir().unwrap();
+    let drawn = draw(scale, folder.path(), view, prepare)?;
     let kept = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{name}.png"));
     if std::env::var("SEND_LEARN_GOLDEN").is_ok_and(|value| value == "write") {
         std::fs::copy(&drawn, &kept).unwrap();
@@ -149,6 +159,10 @@ fn band(mailbox: &Mailbox, health: impl Fn(u32) -> Health) {
     }
 }
 
+fn stages() -> Health {
+    Health { host_ms: 10.7, uplink_ms: 2.8, network_ms: 0.4, level: 1.0, durable_lag: 0.3, ..Health::default() }
+}
+
 fn well() -> Health {
     Health { bits_per_second: 1.2e6, jitter_ms: 0.4, latency_ms: 3.2, ..stages() }
 }
@@ -159,10 +173,6 @@ fn an_empty_scene_says_what_it_waits_for() {
     connect(&mailbox, Link::Down { reason: "no receiver listens there".into() });
     golden("empty", ViewPlugin::new(mailbox), |_| ());
 }
-fn stages() -> Health {
-    Health { host_ms: 10.7, uplink_ms: 2.8, network_ms: 0.4, level: 1.0, durable_lag: 0.3, ..Health::default() }
-}
-
 
 #[test]
 fn on_small_pixels_everything_is_larger() {
@@ -208,6 +218,40 @@ fn the_ridge_of_a_chirp_lies_at_its_place_and_time() {
             assert!(brightness(&picture, place) < 0.2, "{ago} s ago nothing sounded");
         }
     }
+}
+
+/// Loses the graphics card when some frames are drawn, and lets the picture be taken when it is there again.
+fn lose_the_card(app: &mut App) {
+    let mut frame = 0;
+    app.sub_app_mut(RenderApp).add_systems(Render, move |device: Res<'_, RenderDevice>| {
+        frame += 1;
+        if frame == 5 {
+            device.wgpu_device().destroy();
+            device.poll(PollType::wait_indefinitely()).unwrap();
+        }
+    });
+    app.world_mut().resource_mut::<Shot>().due = Instant::now() + Duration::from_secs(3_600);
+    let mut is_back = false;
+    app.add_systems(Last, move |recovery: Res<'_, Recovery>, mut shot: ResMut<'_, Shot>| {
+        if recovery.times == 1 && !std::mem::replace(&mut is_back, true) {
+            shot.due = Instant::now() + Duration::from_secs(1);
+        }
+    });
+}
+
+#[test]
+fn a_graphics_card_that_is_lost_comes_back_with_all_that_was_in_the_picture() {
+    let mailbox = Mailbox::default();
+    chirp(&mailbox, 8.0, 3.5);
+    mailbox.push(Event::Health { key: key(1), health: well() });
+    let look = Look::above(SIZE, Free::default());
+    let folder = tempfile::tempdir().unwrap();
+    let drawn = draw(1.0, folder.path(), ViewPlugin::new(mailbox), |app| {
+        from_above(app, look);
+        lose_the_card(app);
+    });
+    let Some(drawn) = drawn else { return };
+    assert_ridge(&load(&drawn), look, &[0.5, 1.0, 1.5, 2.0, 2.5]);
 }
 
 #[test]

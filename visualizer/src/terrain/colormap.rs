@@ -66,7 +66,7 @@ pub fn colours(theme: Kind) -> Vec<Srgba> {
 pub fn texture(theme: Kind) -> Image {
     let data = colours(theme).into_iter().flat_map(|colour| colour.to_u8_array()).collect();
     let size = Extent3d { width: COLOURS as u32, height: 1, depth_or_array_layers: 1 };
-    let mut image = Image::new(size, TextureDimension::D2, data, TextureFormat::Rgba8UnormSrgb, RenderAssetUsages::RENDER_WORLD);
+    let mut image = Image::new(size, TextureDimension::D2, data, TextureFormat::Rgba8UnormSrgb, RenderAssetUsages::default());
     image.sampler = ImageSampler::linear();
     image
 }
