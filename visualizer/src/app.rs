@@ -18,6 +18,7 @@ use crate::camera;
 use crate::deck::Deck;
 use crate::export::Recording;
 use crate::film::{Film, FilmError, FilmPlugin, Reel};
+use crate::profile::{self, ProfilePlugin};
 use crate::recovery::RecoveryPlugin;
 use crate::settings::{Keeper, Settings};
 use crate::shot::{Outcome, Shot, ShotError, ShotPlugin};
@@ -37,6 +38,8 @@ const STILL: Duration = Duration::from_millis(5);
 /// What the person asked for.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// The program's begin.
+    pub started: Instant,
     /// What is shown.
     pub origin: Origin,
     /// Dark or light; `None`: as the person chose last.
@@ -95,8 +98,6 @@ pub enum Origin {
 pub struct Screenshot {
     /// The file.
     pub path: PathBuf,
-    /// The program's begin.
-    pub started: Instant,
     /// When it is taken: of a live view so long after the begin, of a replay at this moment of the recording.
     pub after: Duration,
 }
@@ -173,7 +174,7 @@ pub fn run(options: &Options) -> Result<(), ViewError> {
                 size: pixels(options),
                 scale: options.scale,
             };
-            take_film(view, film)
+            take_film(view, film, options.started)
         }
     }
 }
@@ -188,7 +189,7 @@ fn take_picture(view: ViewPlugin, picture: &Screenshot, options: &Options) -> Re
     // Meters do not fall while it is drawn.
     let round = view.deck.is_some().then_some(STILL);
     let deck = view.deck.map(|deck| deck.standing_at(picture.after.as_secs_f64()));
-    let shot = Shot { path: picture.path.clone(), due: picture.started + wait, size: pixels(options), scale: options.scale, round };
+    let shot = Shot { path: picture.path.clone(), due: options.started + wait, size: pixels(options), scale: options.scale, round };
     if off_screen(ViewPlugin { deck, ..view }, shot)? == 0 {
         eprintln!("no stream came by then: the picture in {} shows none", picture.path.display());
     } else {
@@ -197,12 +198,12 @@ fn take_picture(view: ViewPlugin, picture: &Screenshot, options: &Options) -> Re
     Ok(())
 }
 
-fn take_film(view: ViewPlugin, film: Film) -> Result<(), ViewError> {
+fn take_film(view: ViewPlugin, film: Film, started: Instant) -> Result<(), ViewError> {
     let mut app = drawn_off_screen(view);
     if app.world().contains_resource::<Deck>() {
         app.insert_resource(TimeUpdateStrategy::ManualDuration(Duration::from_secs_f32(1.0 / film.per_second)));
     }
-    app.add_plugins(FilmPlugin(film.clone()));
+    app.add_plugins((FilmPlugin(film.clone()), ProfilePlugin));
     finish(&mut app);
     let began = Instant::now();
     while app.should_exit().is_none() {
@@ -214,8 +215,9 @@ fn take_film(view: ViewPlugin, film: Film) -> Result<(), ViewError> {
     }
     let rate = f64::from(reel.drawn) / began.elapsed().as_secs_f64();
     println!("drew {} frames, {rate:.1} a second", reel.drawn);
-    if let Some(folder) = film.folder {
-        println!("saved {} in {}", reel.saved, folder.display());
+    match film.folder {
+        Some(folder) => println!("saved {} in {}", reel.saved, folder.display()),
+        None => println!("{}", profile::report(app.world().resource(), app.world().resource(), started)),
     }
     Ok(())
 }

@@ -39,6 +39,11 @@ impl Drawing {
         took.get(took.len() / 2).map(|median| median.as_secs_f32() * 1_000.0)
     }
 
+    /// When the first frame was drawn.
+    pub fn first(&self) -> Option<Instant> {
+        self.drawn.lock().unwrap_or_else(PoisonError::into_inner).first
+    }
+
     fn note(&self, began: Instant, done: Instant) {
         let mut drawn = self.drawn.lock().unwrap_or_else(PoisonError::into_inner);
         let first = *drawn.first.get_or_insert(done);

@@ -26,6 +26,7 @@ pub mod monitor;
 pub mod notes;
 pub mod piano_roll;
 pub mod picking;
+pub mod profile;
 pub mod recovery;
 pub mod ring;
 pub mod score;

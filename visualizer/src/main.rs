@@ -90,7 +90,7 @@ fn main() -> ExitCode {
     let started = Instant::now();
     let arguments = Arguments::parse();
     let output = match (arguments.screenshot, arguments.frames) {
-        (Some(path), _) => Output::Picture(Screenshot { path, started, after: arguments.after }),
+        (Some(path), _) => Output::Picture(Screenshot { path, after: arguments.after }),
         (None, None) if !arguments.headless => Output::Window,
         (None, folder) => Output::Film { folder, per_second: arguments.fps, length: arguments.length },
     };
@@ -102,6 +102,7 @@ fn main() -> ExitCode {
         },
     };
     let options = Options {
+        started,
         origin,
         theme: arguments.theme,
         size: arguments.size,
