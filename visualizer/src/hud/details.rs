@@ -32,14 +32,10 @@ pub enum Figure {
     Quality,
     /// Loss before and after repair.
     Loss,
-    /// Entries rebuilt from parity.
-    Rebuilt,
-    /// Entries sent again.
-    Resent,
-    /// Entries that are still missing.
-    Owed,
-    /// What is missing for good.
-    Gaps,
+    /// Entries rebuilt from parity, and sent again.
+    Repaired,
+    /// Entries that are still missing, and what is missing for good.
+    Missing,
     /// Jitter.
     Jitter,
     /// Audio that is not on disk yet.
@@ -48,10 +44,8 @@ pub enum Figure {
     Block,
     /// Delay from the host to the receiver.
     Latency,
-    /// Of that, until it was sent.
-    Uplink,
-    /// Of that, on the way.
-    Network,
+    /// Of that, until it was sent, and on the way.
+    Stages,
     /// Delay from there to the viewer.
     Tap,
     /// Delay from there to the picture.
@@ -60,7 +54,7 @@ pub enum Figure {
     Whole,
 }
 
-const FIGURES: [(Figure, &str); 22] = [
+const FIGURES: [(Figure, &str); 19] = [
     (Figure::State, "state"),
     (Figure::Machine, "machine"),
     (Figure::Host, "application"),
@@ -70,16 +64,13 @@ const FIGURES: [(Figure, &str); 22] = [
     (Figure::Level, "level"),
     (Figure::Quality, "quality, rate"),
     (Figure::Loss, "loss > after repair"),
-    (Figure::Rebuilt, "rebuilt by parity"),
-    (Figure::Resent, "sent again"),
-    (Figure::Owed, "still missing"),
-    (Figure::Gaps, "gaps"),
+    (Figure::Repaired, "rebuilt, sent again"),
+    (Figure::Missing, "missing, gaps"),
     (Figure::Jitter, "jitter"),
     (Figure::Disk, "not yet on disk"),
     (Figure::Block, "host's block"),
     (Figure::Latency, "host to receiver"),
-    (Figure::Uplink, "    uplink"),
-    (Figure::Network, "    network"),
+    (Figure::Stages, "  uplink, network"),
     (Figure::Tap, "receiver to viewer"),
     (Figure::Pixel, "viewer to pixel"),
     (Figure::Whole, "in all"),
@@ -153,19 +144,16 @@ fn words_of(figure: Figure, stream: &Stream, frame: FrameTime) -> String {
         Figure::Level => words::level(stream),
         Figure::Quality => format!("{}, {}", words::quality(line), words::rate(line)),
         Figure::Loss => words::loss(line),
-        Figure::Rebuilt => of(&|health| health.repaired.to_string()),
-        Figure::Resent => of(&|health| health.resent.to_string()),
-        Figure::Owed => words::owed(health),
-        Figure::Gaps => of(&|health| match health.gap_frames {
-            0 => "none".into(),
-            frames => format!("{:.3} s", frames as f64 / rate),
+        Figure::Repaired => of(&|health| format!("{}, {}", health.repaired, health.resent)),
+        Figure::Missing => of(&|health| match health.gap_frames {
+            0 => format!("{}, none", health.owed),
+            frames => format!("{}, {:.3} s", health.owed, frames as f64 / rate),
         }),
         Figure::Jitter => now(|health| health.jitter_ms),
         Figure::Disk => of(&|health| format!("{:.1} s", health.durable_lag)),
         Figure::Block => now(|health| health.host_ms),
         Figure::Latency => words::latency(line),
-        Figure::Uplink => now(|health| health.uplink_ms),
-        Figure::Network => now(|health| health.network_ms),
+        Figure::Stages => format!("{}, {}", now(|health| health.uplink_ms), now(|health| health.network_ms)),
         Figure::Tap | Figure::Pixel if stream.ended.is_some() => words::nothing(),
         Figure::Tap => words::milliseconds(f64::from(stream.lag.tap)),
         Figure::Pixel => words::milliseconds(stream.to_pixel_ms(frame.0)),
@@ -182,11 +170,11 @@ mod tests {
     #[test]
     fn a_stream_of_which_little_is_known_has_dashes() {
         let mut stream = Stream::new(KEY, description("Bass"));
-        for (figure, _) in FIGURES[5..19].iter().filter(|(figure, _)| *figure != Figure::Level) {
+        for (figure, _) in FIGURES[5..16].iter().filter(|(figure, _)| *figure != Figure::Level) {
             assert!(words_of(*figure, &stream, FrameTime(16.0)).contains('–'), "{figure:?}");
         }
         stream.health = Some(Health { gap_frames: 4_800, jitter_ms: f64::NAN, ..Health::default() });
-        assert_eq!(words_of(Figure::Gaps, &stream, FrameTime(16.0)), "0.100 s");
+        assert_eq!(words_of(Figure::Missing, &stream, FrameTime(16.0)), "0, 0.100 s");
         assert_eq!(words_of(Figure::Jitter, &stream, FrameTime(16.0)), "–");
     }
 
@@ -196,9 +184,9 @@ mod tests {
         let stages = Health { host_ms: 10.0, latency_ms: 5.0, uplink_ms: 2.0, network_ms: 3.0, ..Health::default() };
         stream.health = Some(stages);
         stream.lag = Lag { tap: 0.5, view: 4.0 };
-        let told = |stream: &Stream| FIGURES[15..].iter().map(|(figure, _)| words_of(*figure, stream, FrameTime(16.0))).collect();
+        let told = |stream: &Stream| FIGURES[13..].iter().map(|(figure, _)| words_of(*figure, stream, FrameTime(16.0))).collect();
         let told: Vec<String> = told(&stream);
-        assert_eq!(told, ["10.0 ms", "5.0 ms", "2.0 ms", "3.0 ms", "0.5 ms", "20.0 ms", "35.5 ms"]);
+        assert_eq!(told, ["10.0 ms", "5.0 ms", "2.0 ms, 3.0 ms", "0.5 ms", "20.0 ms", "35.5 ms"]);
     }
 
     #[test]
@@ -208,6 +196,6 @@ mod tests {
         stream.ended = Some(1.0);
         assert_eq!(words_of(Figure::Quality, &stream, FrameTime(16.0)), "–, –");
         assert_eq!(words_of(Figure::Whole, &stream, FrameTime(16.0)), "–");
-        assert_eq!(words_of(Figure::Rebuilt, &stream, FrameTime(16.0)), "7", "what was counted stays true");
+        assert_eq!(words_of(Figure::Repaired, &stream, FrameTime(16.0)), "7, 0", "what was counted stays true");
     }
 }
