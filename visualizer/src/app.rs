@@ -206,8 +206,14 @@ fn take_film(view: ViewPlugin, film: Film, started: Instant) -> Result<(), ViewE
     app.add_plugins((FilmPlugin(film.clone()), ProfilePlugin));
     finish(&mut app);
     let began = Instant::now();
-    while app.should_exit().is_none() {
+    let exit = loop {
         app.update();
+        if let Some(exit) = app.should_exit() {
+            break exit;
+        }
+    };
+    if let AppExit::Error(code) = exit {
+        return Err(ViewError::Ended(code.get()));
     }
     let Some(reel) = app.world_mut().remove_resource::<Reel>() else { return Err(FilmError::NoPicture.into()) };
     if let Some(failure) = reel.failure {
