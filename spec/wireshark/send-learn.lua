@@ -18,12 +18,13 @@ local KINDS = {
 }
 local REFUSALS = {
     "no common version", "too many streams", "the recording cannot be written", "the receiver is closing",
-    "the take is complete already", "the session is unknown", [255] = "other",
+    "the take is complete already", "the session is unknown", "the receiver has a key", "sealed with another key",
+    "sealed, and the receiver has no key", "too many streams from one address", [255] = "other",
 }
 local GONE_REASONS = { "retention full", "sender restarted", [255] = "other" }
 local PROPERTIES = {
     "name", "host application", "host version", "format", "version of the sender", "DAW project", "machine's name", "contributor",
-    "licence", "consent", "colour",
+    "licence", "consent", "replay of", "colour",
 }
 local RECORDS = {
     "audio", "block", "MIDI", "automation", "transport", "clock", "marker", "gap", "parameter", "property", "end",
@@ -136,6 +137,7 @@ local TABLES = {
         row(124, 4, "feedback.queue", u32, "Queue (microseconds)"),
         row(128, 2, "feedback.longest_burst", u16, "Longest burst (datagrams)"),
         row(130, 2, "feedback.ranges", u16, "Missing ranges"),
+        row(132, 4, "feedback.marked", u32, "Marked (CE)"),
     },
     [8] = {
         row(0, 8, "probe.t1", u64, "t1 (ns)"),
