@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use send_learn_discovery::Found;
+use send_learn_protocol::packet::feedback::Storage;
 use send_learn_protocol::packet::hello::Refusal;
 use send_learn_protocol::units::SamplePosition;
 
@@ -71,6 +72,8 @@ pub struct Report {
     pub lost_entries: u64,
     /// Entries of those that are on this machine's disk.
     pub spooled: u64,
+    /// Whether the receiver can record at present; known only while it is connected.
+    pub storage: Storage,
     /// Why nothing can be kept on this machine's disk, in words; empty when it can, or need not.
     pub disk_problem: String,
     /// How long ago the oldest entry was written that is not durable yet.
@@ -95,6 +98,17 @@ pub struct Report {
     pub peaks: Vec<f32>,
     /// Takes that are over but not durable yet.
     pub older_takes: usize,
+}
+
+/// What is wrong with the receiver's disk and what to do, in words; `None` when nothing is.
+pub fn disk_trouble(storage: Storage) -> Option<&'static str> {
+    match storage {
+        Storage::Good => None,
+        Storage::Full => Some("the receiver's disk is full: make room there, and recording goes on by itself"),
+        Storage::Failing => {
+            Some("the receiver cannot write to its disk: \"send-learn status\" there says why; recording goes on when it can")
+        }
+    }
 }
 
 /// The receivers of this network, as far as somebody looked.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use send_learn_protocol::fec::{Encoder, Plan, Repair};
 use send_learn_protocol::packet::close::{Close, Gone, GoneReason};
-use send_learn_protocol::packet::feedback::{Feedback, SourceRange};
+use send_learn_protocol::packet::feedback::{Feedback, SourceRange, Storage};
 use send_learn_protocol::packet::header::{self, FLAG_BACKFILL, FLAG_REPEAT, FLAG_SEALED};
 use send_learn_protocol::packet::hello::{Description, Front, Hello, HelloAck, PropertyKey, Refusal, prologue};
 use send_learn_protocol::packet::probe::{Probe, ProbeReply};
@@ -210,6 +210,7 @@ fn session_messages(vectors: &mut Vectors) {
         queue_micros: 1_500,
         longest_burst: 4,
         marked: 7,
+        storage: Storage::Full,
         missing: vec![SourceRange { first: SourceNumber(30), count: 2 }, SourceRange { first: SourceNumber(35), count: 1 }],
     };
     feedback.write(&mut payload);

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use send_learn_protocol::packet::feedback::Storage;
 use serde::{Deserialize, Serialize};
 
 use crate::settings::Tunable;
@@ -38,8 +39,21 @@ pub struct DiskStatus {
     pub state: DiskState,
     /// Bytes that are free for recordings; `None` where the system does not say.
     pub free: Option<u64>,
+    /// Whether recording is paused for want of room; a disk with room may be paused because it cannot be written.
+    pub full: bool,
     /// Why recording is paused, or what to do; empty when all is well.
     pub why: String,
+}
+
+impl DiskStatus {
+    /// What senders are told.
+    pub fn storage(&self) -> Storage {
+        match self.state {
+            DiskState::Good | DiskState::Low => Storage::Good,
+            DiskState::Paused if self.full => Storage::Full,
+            DiskState::Paused => Storage::Failing,
+        }
+    }
 }
 
 /// Watches the disk that holds a folder.
@@ -96,7 +110,9 @@ impl Watch {
             None if less_than(tunable.low_space) => (DiskState::Low, scarce(free, tunable.low_space)),
             None => (DiskState::Good, String::new()),
         };
-        let news = DiskStatus { state, free, why };
+        // A write that found no room does not say so here: but then there is none.
+        let full = state == DiskState::Paused && less_than(tunable.reserve.saturating_add(MARGIN));
+        let news = DiskStatus { state, free, full, why };
         if state != was {
             self.tell(was, &news);
         }
@@ -169,6 +185,7 @@ mod tests {
         let mut watch = Watch::new(Path::new("/data"));
         let mut state = |free: u64, probe: fn() -> io::Result<()>| {
             watch.judge(Some(free), probe, &tunable());
+            assert_eq!(watch.status.full, watch.is_paused() && free < 116_000_000);
             watch.status.state
         };
         let full = || Err(io::ErrorKind::StorageFull.into());
@@ -187,6 +204,7 @@ mod tests {
         watch.fail("journal: read-only file system".to_owned());
         let status = watch.judge(Some(u64::MAX), fine, &tunable()).unwrap();
         assert_eq!((status.state, status.why.as_str()), (DiskState::Paused, "journal: read-only file system"));
+        assert_eq!(status.storage(), Storage::Failing);
         let refused = || Err(io::ErrorKind::ReadOnlyFilesystem.into());
         assert!(watch.judge(None, refused, &tunable()).unwrap().why.contains("/data cannot be written: read-only"));
         assert_eq!(watch.judge(None, refused, &tunable()), None, "no news");

@@ -432,7 +432,10 @@ impl Server {
                     numbers.into_iter().for_each(|number| stream.unkept.insert_one(number));
                 }
             }
-            Report::Disk(status) => self.disk = status,
+            Report::Disk(status) => {
+                self.receiver.set_storage(now, status.storage());
+                self.disk = status;
+            }
             Report::Stopped => {}
         }
     }

@@ -17,6 +17,7 @@ use common::*;
 use faults::{Fault, below, shim};
 use send_learn::disk::{DiskState, free};
 use send_learn::status::Status;
+use send_learn_protocol::packet::feedback::Storage;
 use send_learn_protocol::sender::SenderState;
 
 /// Whether this system lets the test mount; else says why not.
@@ -127,6 +128,8 @@ fn fills_and_is_freed(options: &str, left: u64) {
     let after: Vec<u64> = players.iter().map(|player| player.sender.stats().durable.0).collect();
     assert_eq!(before, after);
     assert!(players.iter().all(|player| player.sender.state() == SenderState::Connected), "{:?}", players[0].sender.state());
+    // Senders know why, so that the plugin's window can say it.
+    assert!(players.iter().all(|player| player.sender.stats().storage == Storage::Full), "{:?}", players[0].sender.stats());
     // A stream that comes now is refused for want of room, and taken as soon as there is some.
     let mut late = Player::new(small.server.address, "Late", 1);
     late.block();
@@ -135,6 +138,8 @@ fn fills_and_is_freed(options: &str, left: u64) {
     small.make_room();
     play_until(&mut players, &small.data, "it goes on by itself", |status| state(status) != DiskState::Paused);
     late.turn_until_durable();
+    play_until(&mut players, &small.data, "the senders hear of it", |_| true);
+    assert!(players.iter().all(|player| player.sender.stats().storage == Storage::Good), "{:?}", players[0].sender.stats());
     for player in players.iter_mut().chain([&mut late]) {
         player.finish();
     }

@@ -21,6 +21,7 @@ local REFUSALS = {
     "the take is complete already", "the session is unknown", "the receiver has a key", "sealed with another key",
     "sealed, and the receiver has no key", "too many streams from one address", [255] = "other",
 }
+local DISKS = { [0] = "recording goes on", "full", "cannot be written" }
 local GONE_REASONS = { "retention full", "sender restarted", [255] = "other" }
 local PROPERTIES = {
     "name", "host application", "host version", "format", "version of the sender", "DAW project", "machine's name", "contributor",
@@ -136,7 +137,8 @@ local TABLES = {
         row(120, 4, "feedback.jitter", u32, "Jitter (microseconds)"),
         row(124, 4, "feedback.queue", u32, "Queue (microseconds)"),
         row(128, 2, "feedback.longest_burst", u16, "Longest burst (datagrams)"),
-        row(130, 2, "feedback.ranges", u16, "Missing ranges"),
+        row(130, 1, "feedback.ranges", u8, "Missing ranges"),
+        row(131, 1, "feedback.disk", u8, "Disk", base.DEC, DISKS),
         row(132, 4, "feedback.marked", u32, "Marked (CE)"),
     },
     [8] = {
@@ -367,7 +369,7 @@ local PAYLOADS = {
         if behind(payload, 2) then tree:add(fields["parity.entries"], payload(2)) end
     end,
     [7] = function(tree, payload)
-        local ranges = payload:len() >= FEEDBACK_LENGTH and payload(130, 2):le_uint() or 0
+        local ranges = payload:len() >= FEEDBACK_LENGTH and payload(130, 1):uint() or 0
         if not add_table(tree, payload, TABLES[7], FEEDBACK_LENGTH + 16 * ranges) then return end
         for index = 0, ranges - 1 do
             local range = payload(FEEDBACK_LENGTH + 16 * index, 16)

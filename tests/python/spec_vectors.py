@@ -124,7 +124,7 @@ def messages():
     feedback = message(
         "feedback", 7, "5", received=40, complete=30, durable=20, highest_packet_number=55, datagrams=50, bytes=48_000, lost=6,
         bursts=2, delivered=36, repaired=2, previews=4, resent=3, duplicates=5, sent_at=77, jitter=250, queue=1_500,
-        longest_burst=4, ranges=2,
+        longest_burst=4, ranges=2, disk=1, marked=7,
     )
     assert fields("5", feedback)["back-filled"] == 1
     ranges = [fields("5", feedback[136 + 16 * index :], 1) for index in range(2)]

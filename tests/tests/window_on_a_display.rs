@@ -25,7 +25,8 @@ const IDLE_SHARE: f64 = 0.4;
 const TOLERANCE: u8 = 24;
 
 /// The states whose pictures the window is compared with.
-const STATES: [&str; 8] = ["waiting", "live", "degraded", "catching-up", "no-receiver", "bypassed", "private", "offline-render"];
+const STATES: [&str; 9] =
+    ["waiting", "live", "degraded", "catching-up", "no-receiver", "disk-full", "bypassed", "private", "offline-render"];
 
 struct Display {
     number: String,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use nice_plug::prelude::{BoolParam, BufferConfig, Plugin, PluginApi, ProcessMode};
 use send_learn_discovery::Found;
+use send_learn_protocol::packet::feedback::Storage;
 use send_learn_protocol::packet::header::VERSION;
 use send_learn_protocol::packet::hello::Refusal;
 use send_learn_protocol::units::{ReceiverId, SamplePosition};
@@ -15,7 +16,7 @@ use crate::address::AUTOMATIC;
 use crate::instance::Instance;
 use crate::params::SendParams;
 use crate::plugin::SendLearn;
-use crate::report::{LinkState, Report, Sought};
+use crate::report::{LinkState, Report, Sought, disk_trouble};
 use crate::settings::{CONSENT, Settings, Statement};
 
 const RATE: f64 = 48_000.0;
@@ -38,6 +39,8 @@ pub enum Stage {
     CatchingUp,
     /// Nobody answers.
     NoReceiver,
+    /// The receiver's disk has no room.
+    DiskFull,
     /// The host bypasses the plugin.
     Bypassed,
     /// What is played is private.
@@ -58,13 +61,14 @@ pub enum Stage {
 
 impl Stage {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Waiting,
         Self::Connecting,
         Self::Live,
         Self::Degraded,
         Self::CatchingUp,
         Self::NoReceiver,
+        Self::DiskFull,
         Self::Bypassed,
         Self::Private,
         Self::OfflineRender,
@@ -84,6 +88,7 @@ impl Stage {
             Self::Degraded => "degraded",
             Self::CatchingUp => "catching-up",
             Self::NoReceiver => "no-receiver",
+            Self::DiskFull => "disk-full",
             Self::Bypassed => "bypassed",
             Self::Private => "private",
             Self::OfflineRender => "offline-render",
@@ -165,6 +170,14 @@ impl Stage {
                 owed: 24_020,
                 last_problem: Some((format!("nothing answered at {RECEIVER}. Is \"send-learn serve\" running there?"), ago(0))),
                 ..alone(plays)
+            },
+            Self::DiskFull => Report {
+                storage: Storage::Full,
+                problem: disk_trouble(Storage::Full).unwrap_or_default().to_owned(),
+                lag: ago(38),
+                owed: 12_164,
+                last_problem: disk_trouble(Storage::Full).map(|words| (words.to_owned(), ago(0))),
+                ..plays
             },
             Self::Bypassed | Self::CaptureOff => {
                 Report { paused: true, rate: 120.0, peaks: vec![0.0, 0.0], midi: 1_284, datagrams: 61_207, ..plays }

@@ -1,6 +1,7 @@
 //! The stream's state as a sign, a colour and words.
 
 use egui::Color32;
+use send_learn_protocol::packet::feedback::Storage;
 use send_learn_protocol::packet::hello::Refusal;
 use send_learn_protocol::retention::BEHIND;
 
@@ -80,6 +81,7 @@ pub(super) fn headline(instance: &Instance, report: Option<&Report>) -> Headline
                 Refusal::KeyNeeded => "The receiver needs its key",
                 Refusal::WrongKey => "Another key than the receiver's",
                 Refusal::NoKey => "The receiver has no key",
+                Refusal::Storage => "Receiver cannot record",
                 _ => "The receiver declined",
             };
             Headline::new(Sign::Cross, theme::BAD, words, format!("{}. {}", sentence(&report.problem), kept(report)))
@@ -92,6 +94,11 @@ pub(super) fn headline(instance: &Instance, report: Option<&Report>) -> Headline
 }
 
 fn connected(at: &str, report: &Report, private: bool) -> Headline {
+    if report.storage != Storage::Good {
+        let words = if report.storage == Storage::Full { "Receiver's disk full" } else { "Receiver cannot record" };
+        let detail = format!("{}. {}", sentence(&report.problem), kept(report));
+        return Headline::new(Sign::Cross, theme::BAD, words, detail);
+    }
     let behind = report.lag >= BEHIND || !report.running;
     if report.dropped > 0 || report.lost_entries > 0 {
         let lost = report.dropped + report.lost_entries;

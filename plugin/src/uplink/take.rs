@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use send_learn_protocol::packet::feedback::Storage;
 use send_learn_protocol::packet::hello::{Description, PropertyKey};
 use send_learn_protocol::record::{End, Parameter, Property, Record};
 use send_learn_protocol::secure::Keyed;
@@ -201,6 +202,12 @@ impl Take {
     /// Whether a receiver is there to take what is owed.
     pub(super) fn is_connected(&self) -> bool {
         self.sender.as_ref().is_some_and(|s| matches!(s.state(), SenderState::Connected | SenderState::Closing))
+    }
+
+    /// Whether its receiver can record at present.
+    pub(super) fn storage(&self) -> Storage {
+        let connected = self.sender.as_ref().filter(|_| self.is_connected());
+        connected.map_or(Storage::Good, |sender| sender.stats().storage)
     }
 
     /// Whether a receiver is there and says why it does not take what is owed.

@@ -31,6 +31,29 @@ struct RangeWire {
 
 const _: () = assert!(size_of::<RangeWire>() == 16);
 
+/// Whether the receiver can record at present. What it cannot, the sender keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Storage {
+    /// It records.
+    #[default]
+    Good,
+    /// Nothing is recorded until there is room on its disk.
+    Full,
+    /// Nothing is recorded until its disk can be written.
+    Failing,
+}
+
+impl Storage {
+    /// A value that this version does not know means that nothing is recorded, too.
+    fn from_wire(value: u8) -> Self {
+        match value {
+            0 => Self::Good,
+            1 => Self::Full,
+            _ => Self::Failing,
+        }
+    }
+}
+
 /// The receiver's account of a session. Counters run from the session's begin; only `lost` can go back, by what came late.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Feedback {
@@ -73,6 +96,8 @@ pub struct Feedback {
     pub longest_burst: u16,
     /// Datagrams of `datagrams` that a queue on the way has marked instead of dropping (CE of RFC 3168); ends at 2^32 - 1.
     pub marked: u32,
+    /// Whether the receiver can record.
+    pub storage: Storage,
     /// Entries that are missing and that are worth a repeat, lowest first; at most [`MAX_RANGES`].
     pub missing: Vec<SourceRange>,
 }
@@ -98,7 +123,8 @@ struct FeedbackWire {
     jitter_micros: U32,
     queue_micros: U32,
     longest_burst: U16,
-    ranges: U16,
+    ranges: u8,
+    storage: u8,
     marked: U32,
 }
 
@@ -133,7 +159,8 @@ impl Feedback {
             jitter_micros: self.jitter_micros.into(),
             queue_micros: self.queue_micros.into(),
             longest_burst: self.longest_burst.into(),
-            ranges: (ranges.len() as u16).into(),
+            ranges: ranges.len() as u8,
+            storage: self.storage as u8,
             marked: self.marked.into(),
         }));
         for range in ranges {
@@ -152,11 +179,11 @@ impl Feedback {
         if wire.durable.value() > wire.complete.value() || wire.complete.value() > wire.received.value() {
             return Err(PacketError::Invalid { field: "watermarks" });
         }
-        if usize::from(wire.ranges.value()) > MAX_RANGES {
+        if usize::from(wire.ranges) > MAX_RANGES {
             return Err(PacketError::Invalid { field: "range count" });
         }
-        let mut missing = Vec::with_capacity(usize::from(wire.ranges.value()));
-        for _ in 0..wire.ranges.value() {
+        let mut missing = Vec::with_capacity(usize::from(wire.ranges));
+        for _ in 0..wire.ranges {
             let (range, tail) = le::split::<RangeWire>(rest).ok_or(short)?;
             if range.count.value() == 0 || range.first.value().checked_add(range.count.value()).is_none() {
                 return Err(PacketError::Invalid { field: "missing range" });
@@ -184,6 +211,7 @@ impl Feedback {
             queue_micros: wire.queue_micros.value(),
             longest_burst: wire.longest_burst.value(),
             marked: wire.marked.value(),
+            storage: Storage::from_wire(wire.storage),
             missing,
         })
     }
@@ -215,6 +243,7 @@ mod tests {
             queue_micros: 16,
             longest_burst: 17,
             marked: 18,
+            storage: Storage::Full,
             missing: vec![SourceRange { first: SourceNumber(20), count: 3 }, SourceRange { first: SourceNumber(25), count: 1 }],
         };
         let mut payload = Vec::new();
@@ -223,6 +252,20 @@ mod tests {
         for len in 0..payload.len() {
             assert!(Feedback::read(&payload[..len]).is_err());
         }
+    }
+
+    #[test]
+    fn a_state_of_the_disk_that_is_not_known_is_a_bad_one() {
+        let mut payload = Vec::new();
+        Feedback::default().write(&mut payload);
+        let mut read = |value| {
+            payload[131] = value;
+            Feedback::read(&payload).unwrap().storage
+        };
+        assert_eq!(
+            [0, 1, 2, 3, 255].map(&mut read),
+            [Storage::Good, Storage::Full, Storage::Failing, Storage::Failing, Storage::Failing]
+        );
     }
 
     #[test]

@@ -4,7 +4,8 @@
 //! and tells senders what is durable. What arrives is handed on at once; nothing waits for what is lost.
 //!
 //! The contract: call [`handle_datagram`](Receiver::handle_datagram), [`handle_timeout`](Receiver::handle_timeout),
-//! [`accept`](Receiver::accept), [`refuse`](Receiver::refuse) and [`set_durable`](Receiver::set_durable) as things happen, then
+//! [`accept`](Receiver::accept), [`refuse`](Receiver::refuse), [`set_durable`](Receiver::set_durable) and
+//! [`set_storage`](Receiver::set_storage) as things happen, then
 //! drain [`poll_transmit`](Receiver::poll_transmit) and [`poll_event`](Receiver::poll_event) until `None`, then wait for the
 //! socket or until [`poll_timeout`](Receiver::poll_timeout). Time is a parameter, nanoseconds of any monotonic clock.
 
@@ -24,7 +25,7 @@ use std::time::Duration;
 
 use crate::cookie::Cookies;
 use crate::packet::close::{Close, Gone};
-use crate::packet::feedback::SourceRange;
+use crate::packet::feedback::{SourceRange, Storage};
 use crate::packet::header::{self, VERSION};
 use crate::packet::hello::{Description, Hello, HelloAck, Refusal};
 use crate::packet::{Head, Kind};
@@ -145,6 +146,8 @@ pub struct Receiver {
     past: Past,
     handshakes: Handshakes,
     security: Option<Security>,
+    /// Told to all senders.
+    storage: Storage,
     answers: VecDeque<(SocketAddr, Vec<u8>)>,
     events: VecDeque<ReceiverEvent>,
     rejected: Rejected,
@@ -178,6 +181,7 @@ impl Receiver {
             sessions: BTreeMap::new(),
             past: Past::default(),
             handshakes: Handshakes::default(),
+            storage: Storage::Good,
             answers: VecDeque::new(),
             events: VecDeque::new(),
             rejected: Rejected::default(),
@@ -281,6 +285,13 @@ impl Receiver {
         }
     }
 
+    /// Whether anything can be recorded at present: senders are told.
+    pub fn set_storage(&mut self, now: HostNanos, storage: Storage) {
+        if std::mem::replace(&mut self.storage, storage) != storage {
+            self.sessions.values_mut().for_each(|session| session.tell_soon(now));
+        }
+    }
+
     /// An entry that was handed out could not be kept: it counts as missing, and is asked for again.
     pub fn forget(&mut self, session: SessionId, number: SourceNumber) {
         if let Some(open) = self.sessions.get_mut(&session) {
@@ -311,7 +322,7 @@ impl Receiver {
             return Some(to);
         }
         for (id, session) in &mut self.sessions {
-            if session.poll_transmit(now, *id, out) {
+            if session.poll_transmit(now, *id, self.storage, out) {
                 return Some(session.peer);
             }
         }

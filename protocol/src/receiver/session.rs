@@ -13,7 +13,7 @@ use super::losses::Losses;
 use super::{ReceiverEvent, Rejection, SILENCE, SessionStats};
 use crate::fec::Repair;
 use crate::packet::close::{Close, Gone, GoneReason};
-use crate::packet::feedback::SourceRange;
+use crate::packet::feedback::{SourceRange, Storage};
 use crate::packet::header::{FLAG_BACKFILL, FLAG_REPEAT};
 use crate::packet::hello::Cookie;
 use crate::packet::probe::{Probe, ProbeReply};
@@ -254,9 +254,14 @@ impl Session {
         if durable > self.stats.durable {
             self.stats.durable = durable;
             // A sender that waits for its end is told soon.
-            self.changed = true;
-            self.feedback_due = self.feedback_due.min(now.after(FEEDBACK_BUSY));
+            self.tell_soon(now);
         }
+    }
+
+    /// Something has changed that the sender is to hear of.
+    pub(super) fn tell_soon(&mut self, now: HostNanos) {
+        self.changed = true;
+        self.feedback_due = self.feedback_due.min(now.after(FEEDBACK_BUSY));
     }
 
     pub(super) fn forget(&mut self, number: SourceNumber) {
@@ -283,7 +288,7 @@ impl Session {
         if self.accepted { silence.min(self.next_feedback()) } else { silence }
     }
 
-    pub(super) fn poll_transmit(&mut self, now: HostNanos, id: SessionId, out: &mut Vec<u8>) -> bool {
+    pub(super) fn poll_transmit(&mut self, now: HostNanos, id: SessionId, storage: Storage, out: &mut Vec<u8>) -> bool {
         if !self.accepted {
             return false;
         }
@@ -291,7 +296,7 @@ impl Session {
             ProbeReply { sent_at: now, ..reply }.write(&mut self.payload);
             Kind::ProbeReply
         } else if self.feedback_is_due(now) {
-            self.write_feedback(now);
+            self.write_feedback(now, storage);
             Kind::Feedback
         } else {
             return false;

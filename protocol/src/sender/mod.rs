@@ -24,7 +24,7 @@ use std::time::Duration;
 use crate::clock::{ClockFilter, Exchange};
 use crate::fec::{Encoder, Plan};
 use crate::packet::close::{Close, Gone};
-use crate::packet::feedback::{Feedback, SourceRange};
+use crate::packet::feedback::{Feedback, SourceRange, Storage};
 use crate::packet::header::{self, FLAG_BACKFILL, FLAG_REPEAT, FLAG_SEALED, VERSION};
 use crate::packet::hello::{Cookie, Description, Hello, HelloAck, Refusal};
 use crate::packet::probe::{Probe, ProbeReply};

@@ -121,6 +121,7 @@ impl Sender {
             return self.become_finished();
         }
         self.link = Link::up(now);
+        self.stats.storage = Storage::Good;
         self.advance_durable(ack.durable);
         self.next_live = match self.mode {
             SendMode::Live => self.first_live(now),
@@ -164,6 +165,7 @@ impl Sender {
         self.stats.received = feedback.received.max(self.stats.received);
         self.stats.complete = feedback.complete;
         self.stats.repaired = feedback.repaired;
+        self.stats.storage = feedback.storage;
         self.stats.loss = self.controller.loss();
         self.stats.level = self.controller.decision().level;
         self.stats.rate = self.rate();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::packet::feedback::Storage;
 use crate::packet::hello::Refusal;
 use crate::quality::{self, Level};
 use crate::record::ClockEstimate;
@@ -89,6 +90,8 @@ pub struct SenderStats {
     pub complete: SourceNumber,
     /// Watermark: entries below this are durable.
     pub durable: SourceNumber,
+    /// Whether the receiver can record; good until it says otherwise.
+    pub storage: Storage,
     /// Entries rebuilt by the receiver from parity, in this session.
     pub repaired: u64,
     /// Share of datagrams lost before repair, smoothed, 0 to 1.

@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn the_disk_says_how_long_it_lasts_and_what_is_wrong() {
-        let disk = |state, why: &str| DiskStatus { state, free: Some(27_900_000_000), why: why.to_owned() };
+        let disk = |state, why: &str| DiskStatus { state, free: Some(27_900_000_000), full: false, why: why.to_owned() };
         assert_eq!(disk_words(&disk(DiskState::Good, ""), &[stream()]), "27.9 GB free, for 20 hours of this");
         assert_eq!(disk_words(&disk(DiskState::Low, ""), &[]), "LOW ON SPACE: 27.9 GB free");
         assert_eq!(disk_words(&disk(DiskState::Paused, "full"), &[stream()]), "RECORDING IS PAUSED: full");

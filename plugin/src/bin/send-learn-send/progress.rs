@@ -4,14 +4,14 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use send_learn_plugin::report::{LinkState, Report};
+use send_learn_plugin::report::{LinkState, Report, disk_trouble};
 use send_learn_protocol::units::SamplePosition;
 
 /// Between redraws of the bar, and between lines.
 const REDRAW: Duration = Duration::from_millis(100);
 const LINE: Duration = Duration::from_secs(5);
 
-/// A receiver that answers, and has written nothing for so long, has no room, or a disk that hangs.
+/// A receiver that answers, says nothing of its disk, and has written nothing for so long, has a disk that hangs.
 const HANGING: Duration = Duration::from_secs(10);
 
 pub(crate) struct Progress {
@@ -90,9 +90,10 @@ impl Progress {
             LinkState::Finished => "done".to_owned(),
         };
         let since = self.durable.1.elapsed();
-        let hanging = match since >= HANGING {
-            true => format!(", nothing more for {} s: is the receiver's disk full?", since.as_secs()),
-            false => String::new(),
+        let hanging = match disk_trouble(report.storage) {
+            Some(trouble) => format!(" ({trouble})"),
+            None if since >= HANGING => format!(", nothing more for {} s: does the receiver's disk hang?", since.as_secs()),
+            None => String::new(),
         };
         format!(
             "{state}: {:.1}{} s, on disk {:.1} s{hanging}, repaired {}, loss {:.1} %",

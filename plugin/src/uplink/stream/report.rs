@@ -7,7 +7,7 @@ use send_learn_protocol::sender::SenderState;
 use send_learn_protocol::units::HostNanos;
 
 use super::{Stream, Target};
-use crate::report::{LinkState, NO_RECEIVER, Report};
+use crate::report::{LinkState, NO_RECEIVER, Report, disk_trouble};
 use crate::uplink::take::Take;
 
 /// Over how long the rate of sending is measured.
@@ -24,6 +24,7 @@ impl Stream {
             report.owed += take.owed();
             report.lag = report.lag.max(lag);
             report.spooled += take.spooled();
+            report.storage = report.storage.max(take.storage());
             if Some(index) == last {
                 report.durable = durable;
                 describe(take, &mut report);
@@ -52,8 +53,8 @@ impl Stream {
         } else if let LinkState::Refused(reason) = report.link {
             report.problem = reason.to_string();
         } else if report.link == LinkState::Connected {
-            report.problem.clear();
             self.problem.clear();
+            report.problem = disk_trouble(report.storage).unwrap_or_default().to_owned();
         }
         self.remember(now, &mut report);
         *self.report.lock() = report;

@@ -46,7 +46,7 @@ impl Session {
         next
     }
 
-    pub(super) fn write_feedback(&mut self, now: HostNanos) {
+    pub(super) fn write_feedback(&mut self, now: HostNanos, storage: Storage) {
         let stats = &self.stats;
         let micros = |duration: Duration| duration.as_micros().try_into().unwrap_or(u32::MAX);
         let missing = self.named_holes();
@@ -71,6 +71,7 @@ impl Session {
             queue_micros: micros(stats.queue),
             longest_burst: self.losses.longest(),
             marked: stats.marked,
+            storage,
             missing,
         }
         .write(&mut self.payload);
@@ -95,8 +96,7 @@ impl Session {
 
     /// Keeps the watermarks, and makes feedback due soon.
     pub(super) fn note_change(&mut self, now: HostNanos) {
-        self.changed = true;
-        self.feedback_due = self.feedback_due.min(now.after(FEEDBACK_BUSY));
+        self.tell_soon(now);
         match self.ages.back_mut().filter(|(time, _)| now.since(*time) < AGE_STEP) {
             Some((_, end)) => *end = self.tracker.end(),
             None => self.ages.push_back((now, self.tracker.end())),
