@@ -47,6 +47,7 @@ pub struct Instance {
     active: Mutex<Option<Active>>,
     succession: Succession,
     offline: AtomicBool,
+    watched: AtomicBool,
     withhold_private: AtomicBool,
     trouble: Mutex<String>,
     /// The track's name, as the host told it; empty where it did not. A project's state may bring that of another track, of which
@@ -66,6 +67,7 @@ impl Instance {
             active: Mutex::new(None),
             succession: Succession::default(),
             offline: AtomicBool::new(false),
+            watched: AtomicBool::new(false),
             withhold_private: AtomicBool::new(false),
             trouble: Mutex::new(String::new()),
             told: Mutex::new(String::new()),
@@ -84,9 +86,10 @@ impl Instance {
         // Some hosts render faster than time without saying so; whoever sets the variable says it for them.
         let told = std::env::var(OFFLINE_VARIABLE).is_ok_and(|on| on == "1");
         self.heed(Settings::load().unwrap_or_else(|_| Settings::cautious()).private);
-        let wanted = !offline || told || self.params.offline.value();
-        let patient = offline || told;
-        self.offline.store(offline && !wanted, Ordering::Relaxed);
+        self.watched.store(api == PluginApi::Vst3 && !told, Ordering::Relaxed);
+        let wanted = !offline || api == PluginApi::Vst3 || told || self.params.offline.value();
+        let patient = told || (offline && self.params.offline.value());
+        self.note_render(!wanted);
         if !wanted {
             return None;
         }
@@ -275,6 +278,16 @@ impl Instance {
     /// State and counters of the stream; `None` before the first activation.
     pub fn report(&self) -> Option<Report> {
         self.stream.lock().as_ref().map(StreamHandle::report)
+    }
+
+    /// Whether the pace of the host's blocks says if it renders: see [`Pace`](crate::pace::Pace).
+    pub fn is_watched(&self) -> bool {
+        self.watched.load(Ordering::Relaxed)
+    }
+
+    /// An offline render that is not captured is going on, or not. The audio thread may say so.
+    pub fn note_render(&self, goes_on: bool) {
+        self.offline.store(goes_on, Ordering::Relaxed);
     }
 
     /// Whether an offline render is going on that is not captured.

@@ -11,6 +11,7 @@ pub mod identity;
 pub mod instance;
 mod loaded;
 pub mod midi;
+pub mod pace;
 pub mod params;
 pub mod plugin;
 mod queue;

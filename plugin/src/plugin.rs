@@ -8,11 +8,12 @@ use nice_plug::prelude::*;
 use nice_plug_egui::EguiEditor;
 use send_learn_protocol::record::EndReason;
 
-use crate::capture::Captures;
+use crate::capture::{Captures, Pause, Wanted};
 use crate::clock;
 use crate::editor::{self, Window};
 use crate::instance::Instance;
 use crate::midi::{self, RawMessage};
+use crate::pace::Pace;
 use crate::params::{ParameterWatch, SendParams};
 use crate::transport::Observed;
 
@@ -108,6 +109,7 @@ pub struct Tap<R> {
     // Dropped first: the take ends before the stream that carries it is released.
     captures: Option<Captures>,
     watch: ParameterWatch,
+    pace: Option<Pace>,
     instance: Arc<Instance>,
     role: PhantomData<R>,
 }
@@ -115,7 +117,7 @@ pub struct Tap<R> {
 impl<R> Default for Tap<R> {
     fn default() -> Self {
         let instance = Instance::new(Arc::new(SendParams::default()));
-        Self { captures: None, watch: ParameterWatch::default(), instance, role: PhantomData }
+        Self { captures: None, watch: ParameterWatch::default(), pace: None, instance, role: PhantomData }
     }
 }
 
@@ -151,6 +153,7 @@ impl<R: Role> Plugin for Tap<R> {
         let _ = clock::now();
         self.watch = ParameterWatch::default();
         self.captures = self.instance.activate(layout, buffer, context.plugin_api());
+        self.pace = self.instance.is_watched().then(|| Pace::new(f64::from(buffer.sample_rate)));
         true
     }
 
@@ -185,8 +188,14 @@ impl<R: Role> Plugin for Tap<R> {
         }
         let capture = captures.current();
         let params = &self.instance.params;
-        let wanted = params.wanted(self.instance.withholds_private());
-        capture.begin(buffer.samples() as u32, clock::now(), &Observed::from_host(context.transport()), wanted);
+        let (frames, now) = (buffer.samples() as u32, clock::now());
+        let mut wanted = params.wanted(self.instance.withholds_private());
+        if let Some(pace) = &mut self.pace {
+            let skips = pace.note(now, frames) && !params.offline.value();
+            self.instance.note_render(skips);
+            wanted = if skips { Wanted::Skipped(Pause::Offline) } else { wanted };
+        }
+        capture.begin(frames, now, &Observed::from_host(context.transport()), wanted);
         if capture.is_open() {
             self.watch.capture(params, capture);
         }

@@ -1,10 +1,12 @@
 """Plays a WAV file through the VST3 plugin in pedalboard, and checks its output; restores its state; opens and closes many instances.
 
 usage: pedalboard_host.py play PLUGIN.vst3 INPUT.wav BLOCK
+       pedalboard_host.py render PLUGIN.vst3
        pedalboard_host.py keep PLUGIN.vst3
        pedalboard_host.py cycle PLUGIN.vst3 INSTANCES
 
-`play` says `played` when all went through, and stays until its input ends. `keep` gives the state of an instance to another. `cycle` says
+`play` says `played` when all went through, and stays until its input ends; so does `render`, which renders half a minute and then plays three seconds
+in real time without a new activation. `keep` gives the state of an instance to another. `cycle` says
 in JSON which threads are left, and by how many KiB memory grew over the last quarter of the instances.
 """
 
@@ -38,6 +40,20 @@ def play(plugin, wav, block):
     differing = np.flatnonzero((heard.view(np.uint32) != sound.view(np.uint32)).any(axis=0))
     if len(differing):
         sys.exit(f"output differs from input in {len(differing)} frames, the first {differing[0]}")
+    print("played", flush=True)
+    sys.stdin.read()
+    del effect
+    time.sleep(0.1)
+
+
+def render(plugin):
+    effect, rate = load(plugin), 48_000
+    noise = np.random.default_rng(1).uniform(-0.5, 0.5, (2, 30 * rate)).astype(np.float32)
+    effect.process(noise, rate, buffer_size=512, reset=False)
+    begin = time.monotonic()
+    for block in range(0, 3 * rate, 4_800):
+        time.sleep(max(0.0, begin + block / rate - time.monotonic()))
+        effect.process(noise[:, block : block + 4_800], rate, buffer_size=512, reset=False)
     print("played", flush=True)
     sys.stdin.read()
     del effect
@@ -79,4 +95,4 @@ def cycle(plugin, instances):
 
 
 if __name__ == "__main__":
-    {"play": play, "keep": keep, "cycle": cycle}[sys.argv[1]](*sys.argv[2:])
+    {"play": play, "render": render, "keep": keep, "cycle": cycle}[sys.argv[1]](*sys.argv[2:])

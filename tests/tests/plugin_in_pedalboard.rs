@@ -53,6 +53,33 @@ fn every_layout_and_block_size_is_passed_on_and_recorded_exactly() -> Result<()>
     Ok(())
 }
 
+/// Positions, frames and reasons of the gaps, and frames in all, of the longest of these recordings.
+const GAPS: &str = "
+import json, sys, h5py
+files = [h5py.File(name) for name in sys.argv[1:]]
+longest = max(files, key=lambda file: int(file.attrs['committed_frames']))
+gaps = [[int(gap[name]) for name in ('sample', 'frames', 'reason')] for gap in longest['gaps']]
+print(json.dumps([gaps, int(longest.attrs['committed_frames'])]))
+";
+
+#[test]
+fn a_render_is_not_recorded_unless_asked_for_and_what_is_played_after_it_is() -> Result<()> {
+    let rig = Rig::new()?;
+    let Some(mut command) = pedalboard(&rig, "render")? else { return Ok(()) };
+    let mut host = Process::start(command.env_remove("SEND_LEARN_CAPTURE_OFFLINE").stdin(Stdio::piped()).stdout(Stdio::piped()))?;
+    host.wait_for_line("played")?;
+    drop(host.child().stdin.take());
+    ensure!(host.wait(DELIVERY)?.success(), "pedalboard failed");
+    let recordings = rig.receiver().finished(1, DELIVERY)?;
+    let output = Command::new(products::path("SEND_LEARN_PYTHON")?).args(["-c", GAPS]).args(&recordings).output()?;
+    let (gaps, frames): (Vec<[u64; 3]>, u64) = serde_json::from_slice(&output.stdout).with_context(|| said(&output))?;
+    println!("{gaps:?} of {frames} frames");
+    let left_out: u64 = gaps.iter().filter(|[_, _, reason]| *reason == 7).map(|[_, frames, _]| frames).sum();
+    ensure!(left_out > 25 * 48_000, "of a render of 30 s only {left_out} frames are left out");
+    ensure!(left_out < 31 * 48_000, "of what was played in 3 s after it, too much is missing: {gaps:?}");
+    Ok(())
+}
+
 #[test]
 fn what_a_project_keeps_holds_in_another_instance() -> Result<()> {
     let rig = Rig::new()?;

@@ -22,6 +22,8 @@ pub enum Pause {
     CaptureOff,
     /// It is private, and what is private shall not leave this machine.
     Private,
+    /// The host renders faster than time, and that is not to be captured.
+    Offline,
 }
 
 impl Pause {
@@ -29,7 +31,7 @@ impl Pause {
     pub fn reason(self) -> GapReason {
         match self {
             Self::Bypassed => GapReason::Bypassed,
-            Self::CaptureOff => GapReason::CaptureOff,
+            Self::CaptureOff | Self::Offline => GapReason::CaptureOff,
             Self::Private => GapReason::Private,
         }
     }
@@ -38,7 +40,7 @@ impl Pause {
     fn markers(self) -> Option<(MarkerKind, MarkerKind)> {
         match self {
             Self::Bypassed => Some((MarkerKind::BypassOn, MarkerKind::BypassOff)),
-            Self::CaptureOff => Some((MarkerKind::CaptureOff, MarkerKind::CaptureOn)),
+            Self::CaptureOff | Self::Offline => Some((MarkerKind::CaptureOff, MarkerKind::CaptureOn)),
             Self::Private => None,
         }
     }

@@ -41,8 +41,7 @@ pub(super) fn headline(instance: &Instance, report: Option<&Report>) -> Headline
         return Headline::new(Sign::Cross, theme::BAD, "Cannot send", trouble);
     }
     if instance.skips_offline() {
-        let detail = "Not recorded: the host renders faster than time. \"Offline renders\", above, would record it too.";
-        return Headline::new(Sign::Square, theme::QUIET, "Offline render", detail);
+        return paused(Pause::Offline);
     }
     let wanted = instance.params.wanted(instance.withholds_private());
     if let Wanted::Skipped(pause) = wanted {
@@ -163,6 +162,12 @@ fn paused(pause: Pause) -> Headline {
             theme::PRIVATE,
             "Private: nothing is sent",
             "It stays here and is not recorded. Audio and MIDI pass through.",
+        ),
+        Pause::Offline => Headline::new(
+            Sign::Square,
+            theme::QUIET,
+            "Offline render",
+            "Not recorded: the host renders faster than time. \"Offline renders\", above, would record it too.",
         ),
     }
 }
