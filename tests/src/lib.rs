@@ -5,6 +5,7 @@
 
 pub mod audio;
 pub mod host;
+pub mod leash;
 pub mod namespaces;
 pub mod own;
 pub mod pcap;

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 
+use crate::leash;
+
 /// How often something that another process does is looked for.
 const GLANCE: Duration = Duration::from_millis(20);
 
@@ -51,7 +53,7 @@ impl Process {
     /// # Errors
     /// When it cannot be started.
     pub fn start(command: &mut Command) -> Result<Self> {
-        let name = Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = leash::program(command).file_name().unwrap_or_default().to_string_lossy().into_owned();
         let mut running = running();
         let child = command.spawn().with_context(|| format!("cannot start {name}"))?;
         running.push(child.id());

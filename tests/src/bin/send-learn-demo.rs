@@ -1,5 +1,6 @@
 //! The demo: receiver and viewer run as their own processes, a host plays music through the real plugin, and then what was
-//! recorded is verified and compared with what was played. Ends with status 0 only if all of it holds.
+//! recorded is verified and compared with what was played. Ends with status 0 only if all of it holds. Whatever ends it, what it has
+//! started ends too (kill -9: on Linux).
 
 use std::env;
 use std::fs::{self, File};
@@ -12,6 +13,7 @@ use anyhow::{Context, Result, bail};
 use clap::Parser;
 use send_learn_plugin::files::{Song, Wav};
 use send_learn_tests::audio::Audio;
+use send_learn_tests::leash;
 use send_learn_tests::process::{Process, Receiver, end_all};
 use send_learn_tests::products::Program;
 use send_learn_tests::python::{Played, compare};
@@ -67,6 +69,10 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    if let Err(error) = leash::follow() {
+        eprintln!("{error:#}");
+        return ExitCode::FAILURE;
+    }
     let arguments = Arguments::parse();
     match run(&arguments) {
         Ok(failures) if failures.is_empty() => {
@@ -103,7 +109,7 @@ fn run(arguments: &Arguments) -> Result<Vec<String>> {
     };
 
     let program = |program: Program| arguments.programs.join(program.file_name());
-    let receiver = Receiver::start(&program(Program::SendLearn), &folder)?;
+    let receiver = Receiver::start_by(leash::command(&program(Program::SendLearn))?, &folder, ([127, 0, 0, 1], 0).into(), &[])?;
     println!("The receiver listens on {}.", receiver.address());
     let mut view =
         arguments.viewer.as_deref().map(|viewer| View::open(viewer, &receiver, &folder, length(arguments)?)).transpose()?;
@@ -151,7 +157,7 @@ fn end_all_on_signals() -> Result<()> {
 
 /// Starts the host, and waits until it has played.
 fn play(arguments: &Arguments, host: &Path, receiver: &Receiver, folder: &Path) -> Result<Process> {
-    let mut command = Command::new(host);
+    let mut command = leash::command(host)?;
     command.arg("--plugin").arg(&arguments.plugin).arg("--out").arg(folder);
     for (option, file) in [("--wav", &arguments.wav), ("--midi", &arguments.midi), ("--soundfont", &arguments.soundfont)] {
         if let Some(file) = file {
@@ -187,7 +193,7 @@ impl View {
         let picture = folder.join("screenshot.png");
         let messages = folder.join("viewer.log");
         let log = File::create(&messages).with_context(|| format!("cannot write {}", messages.display()))?;
-        let mut command = Command::new(viewer);
+        let mut command = leash::command(viewer)?;
         command.args(["--connect", &receiver.address().to_string()]).env("XDG_CONFIG_HOME", folder.join("config"));
         if window {
             println!("The viewer's window opens.");
