@@ -124,11 +124,8 @@ impl Recording {
 
     /// The first row of `range` that lies in a chunk that cannot be read.
     fn unreadable(&self, range: &Range<u64>) -> Option<u64> {
-        const CHUNK: u64 = AUDIO_CHUNK as u64;
-        let frames = self.audio_shape().ok()?.0;
-        let mut chunks = (range.start / CHUNK..range.end.min(frames).div_ceil(CHUNK)).map(|chunk| chunk * CHUNK);
-        let chunk = chunks.find(|&begin| self.rows_of_audio(&(begin..(begin + CHUNK).min(frames))).is_err())?;
-        Some(chunk.max(range.start))
+        let end = range.end.min(self.audio_shape().ok()?.0);
+        by_chunk(range.start..end).find(|piece| self.rows_of_audio(piece).is_err()).map(|piece| piece.start)
     }
 
     /// How the samples are stored; `None` without audio, or in a type that this version does not write.
@@ -284,8 +281,11 @@ impl Recording {
     /// The table's name, if its rows were changed.
     fn look_at<R: Row>(&self) -> Result<Option<&'static str>, StoreError> {
         let (mut rows, mut checksum) = (self.rows_of::<R>()?, Checksum::default());
-        while let Some(row) = rows.next_if(|_| true)? {
-            checksum.rows(&[row]);
+        loop {
+            match rows.take_some()? {
+                some if some.is_empty() => break,
+                some => checksum.rows(&some),
+            }
         }
         Ok(self.is_changed(R::NAME, &checksum).then_some(R::NAME))
     }
@@ -338,6 +338,23 @@ pub struct Counts {
     pub gaps: u64,
     /// Frames that are missing.
     pub gap_frames: u64,
+}
+
+/// The rows of the chunk of `/audio` in which `row` lies.
+pub(super) fn chunk_of(row: u64) -> Range<u64> {
+    const CHUNK: u64 = AUDIO_CHUNK as u64;
+    let begin = row / CHUNK * CHUNK;
+    begin..begin + CHUNK
+}
+
+/// Rows of `/audio` in pieces, each of which lies in one chunk.
+pub(super) fn by_chunk(range: Range<u64>) -> impl Iterator<Item = Range<u64>> {
+    let mut begin = range.start;
+    std::iter::from_fn(move || {
+        let piece = begin..range.end.min(chunk_of(begin).end);
+        begin = piece.end;
+        (!piece.is_empty()).then_some(piece)
+    })
 }
 
 fn read_summary(path: &Path, file: &File) -> Result<Summary, StoreError> {

@@ -50,6 +50,15 @@ impl<R: Row> Rows<R> {
         Ok(if self.peek()?.is_some_and(wanted) { self.waiting.pop_front() } else { None })
     }
 
+    /// Takes some rows, in order; none at the end of the table.
+    ///
+    /// # Errors
+    /// As [`peek`](Self::peek).
+    pub fn take_some(&mut self) -> Result<Vec<R>, StoreError> {
+        self.peek()?;
+        Ok(self.waiting.drain(..).collect())
+    }
+
     /// Takes all rows, in order, until one is at `position` or after it.
     ///
     /// # Errors

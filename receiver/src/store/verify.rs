@@ -11,7 +11,7 @@ use super::layout::{
     AUDIO_CHUNK, AutomationRow, BlockRow, ClockRow, FeatureRow, GapRow, MAX_POSITION, MarkerRow, MidiRow, ParameterRow, Row,
     TransportRow,
 };
-use super::reader::{Recording, Summary};
+use super::reader::{Recording, Summary, by_chunk, chunk_of};
 use crate::digest::digest_of;
 use crate::timeline::crc_of;
 
@@ -301,21 +301,17 @@ impl<'a> Window<'a> {
 
     /// As many frames, with zeros for those of damaged chunks, which are noted.
     fn readable(&mut self, from: u64, to: u64) -> Result<Vec<f32>, StoreError> {
-        const CHUNK: u64 = AUDIO_CHUNK as u64;
         let channels = usize::from(self.recording.summary.channels);
         let mut frames = Vec::new();
-        let mut begin = from;
-        while begin < to {
-            let end = to.min((begin / CHUNK + 1) * CHUNK);
-            match self.recording.audio(begin..end) {
+        for piece in by_chunk(from..to) {
+            match self.recording.audio(piece.clone()) {
                 Err(StoreError::Damaged { .. }) => {
-                    let chunk = begin / CHUNK * CHUNK;
-                    self.unreadable.insert((chunk, (chunk + CHUNK).min(self.recording.summary.committed_frames)));
-                    frames.resize(frames.len() + (end - begin) as usize * channels, 0.0);
+                    frames.resize(frames.len() + (piece.end - piece.start) as usize * channels, 0.0);
+                    let chunk = chunk_of(piece.start);
+                    self.unreadable.insert((chunk.start, chunk.end.min(self.recording.summary.committed_frames)));
                 }
                 read => frames.extend(read?),
             }
-            begin = end;
         }
         Ok(frames)
     }
