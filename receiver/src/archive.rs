@@ -11,7 +11,7 @@ use send_learn_protocol::units::TakeId;
 
 use crate::assembly::{Advance, Assembly, Making};
 use crate::features::{Plan, Plans};
-use crate::journal::Position;
+use crate::journal::{Position, SEGMENT_LEN};
 use crate::queue::Queue;
 use crate::recorder;
 use crate::session::Indexer;
@@ -32,6 +32,8 @@ const RETRY: Duration = Duration::from_secs(5);
 pub struct Progress {
     /// The end of the durable journal: segment in the upper 24 bits, offset in the lower 40.
     mark: AtomicU64,
+    /// How far the archive has read it, likewise.
+    read: AtomicU64,
     /// Frames that are in parts, or wait for their chunk to fill.
     pub frames: AtomicU64,
     /// Loudness of the newest frame of features: the bits of an f32; 0 before the first.
@@ -45,7 +47,19 @@ pub struct Progress {
 impl Progress {
     /// Says how far the journal is durable.
     pub fn set_mark(&self, position: Position) {
-        self.mark.store(u64::from(position.segment) << 40 | position.offset, Ordering::Release);
+        self.mark.store(packed(position), Ordering::Release);
+    }
+
+    /// Says how far the archive has read the journal.
+    pub fn set_read(&self, position: Position) {
+        self.read.store(packed(position), Ordering::Relaxed);
+    }
+
+    /// Bytes of the durable journal that are not in a part yet; segments in between count as full ones.
+    pub fn behind(&self) -> u64 {
+        let (read, mark) = (unpacked(self.read.load(Ordering::Relaxed)), self.mark());
+        let whole = u64::from(mark.segment.saturating_sub(read.segment)) * SEGMENT_LEN;
+        (whole + mark.offset).saturating_sub(read.offset)
     }
 
     /// Says how loud the newest frame of features is, RMS.
@@ -60,9 +74,16 @@ impl Progress {
 
     /// How far the journal is durable.
     pub fn mark(&self) -> Position {
-        let mark = self.mark.load(Ordering::Acquire);
-        Position { segment: (mark >> 40) as u32, offset: mark & ((1 << 40) - 1) }
+        unpacked(self.mark.load(Ordering::Acquire))
     }
+}
+
+fn packed(position: Position) -> u64 {
+    u64::from(position.segment) << 40 | position.offset
+}
+
+fn unpacked(packed: u64) -> Position {
+    Position { segment: (packed >> 40) as u32, offset: packed & ((1 << 40) - 1) }
 }
 
 /// What the archive is told.
@@ -246,5 +267,25 @@ impl Follow {
             return take;
         }
         self.assembly.into_take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_behind_is_counted_across_segments() {
+        let progress = Progress::default();
+        let behind = |read: (u32, u64), mark: (u32, u64)| {
+            progress.set_read(Position { segment: read.0, offset: read.1 });
+            progress.set_mark(Position { segment: mark.0, offset: mark.1 });
+            progress.behind()
+        };
+        assert_eq!(behind((3, 100), (3, 100)), 0);
+        assert_eq!(behind((3, 100), (3, 180)), 80);
+        assert_eq!(behind((3, SEGMENT_LEN - 5), (4, 7)), 12);
+        assert_eq!(behind((3, SEGMENT_LEN + 9), (4, 7)), 0, "a segment may be longer");
+        assert_eq!(behind((4, 0), (3, 7)), 7, "a journal that was begun anew");
     }
 }

@@ -147,7 +147,9 @@ impl Assembly {
     /// # Errors
     /// [`AssemblyError`]: [`restart`](Self::restart) before the next call.
     pub fn advance(&mut self, budget: usize) -> Result<Advance, AssemblyError> {
-        match self.read_on(budget) {
+        let read = self.read_on(budget);
+        self.progress.set_read(self.follower.position());
+        match read {
             Err(AssemblyError::Store(StoreError::Narrow { path, needed })) => {
                 tracing::info!(path = %path.display(), ?needed, "samples of more bits have come: the file is made again from its journal");
                 self.writing.storage = needed;

@@ -95,6 +95,10 @@ static OF_STREAM: &[Figure<StreamStatus>] = &[
     gauge("stream_recorded", "Recorded of the take", |stream: &StreamStatus| Some(stream.recorded)).in_unit(&Unit::Seconds),
     gauge("stream_not_yet_durable", "Received, but not synced to the disk", |stream: &StreamStatus| Some(stream.not_yet_durable))
         .in_unit(&Unit::Seconds),
+    gauge("stream_not_yet_in_file", "Durable in the journal, but not yet in the recording's file", |stream: &StreamStatus| {
+        Some(stream.not_yet_in_file as f64)
+    })
+    .in_unit(&Unit::Bytes),
     gauge("stream_delay", "From the host's newest block to the receiver", |stream: &StreamStatus| {
         stream.delay_ms.map(|delay| delay / 1e3)
     })

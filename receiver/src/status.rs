@@ -48,6 +48,8 @@ pub struct StreamStatus {
     pub delay_ms: Option<f64>,
     /// Seconds of audio that are received but not yet durable.
     pub not_yet_durable: f64,
+    /// Bytes that are durable in the journal but not yet in the recording's file.
+    pub not_yet_in_file: u64,
     /// Entries rebuilt from parity since the session began.
     pub repaired: u64,
     /// Entries that came as repeats or back-fill since the session began.

@@ -11,8 +11,22 @@ pub(super) const NO_STREAM: &str = "no stream is open: put Send Learn on a track
 /// Longer than a name is shown.
 const NAME: usize = 24;
 
-const TITLES: [&str; 13] =
-    ["#", "STREAM", "MACHINE", "STATE", "LENGTH", "SOUND", "MIDI", "RATE", "LEVEL", "LOSS", "LATE", "DELAY", "NOT YET ON DISK"];
+const TITLES: [&str; 14] = [
+    "#",
+    "STREAM",
+    "MACHINE",
+    "STATE",
+    "LENGTH",
+    "SOUND",
+    "MIDI",
+    "RATE",
+    "LEVEL",
+    "LOSS",
+    "LATE",
+    "DELAY",
+    "NOT YET ON DISK",
+    "NOT YET IN FILE",
+];
 
 /// The table's lines: the titles, then one for each stream.
 pub(super) fn lines(streams: &[StreamStatus]) -> Vec<String> {
@@ -96,6 +110,7 @@ fn row(number: usize, stream: &StreamStatus) -> Vec<String> {
         percent(stream.late),
         stream.delay_ms.map_or("-".to_owned(), |delay| format!("{delay:.1} ms")),
         format!("{:.1} s", stream.not_yet_durable),
+        format!("{:.1} MB", stream.not_yet_in_file as f64 / 1e6),
     ]
 }
 
@@ -129,6 +144,7 @@ mod tests {
             jitter_ms: 0.0,
             delay_ms: None,
             not_yet_durable: 0.0,
+            not_yet_in_file: 1_300_000,
             repaired: 0,
             resent: 0,
             owed: 0,
@@ -145,7 +161,7 @@ mod tests {
         let lines = lines(&[stream()]);
         assert_eq!(lines.len(), 2);
         let cells: Vec<&str> = lines[1].split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect();
-        let figures = ["recording", "1:01.0", "-20 dB", "12", "3.10 Mbit/s", "1.0", "0.0 %", "0.0 %", "-", "0.0 s"];
+        let figures = ["recording", "1:01.0", "-20 dB", "12", "3.10 Mbit/s", "1.0", "0.0 %", "0.0 %", "-", "0.0 s", "1.3 MB"];
         assert_eq!(cells, [&["1", "Lead[2J vox", "studio"][..], &figures].concat());
     }
 

@@ -14,7 +14,7 @@ use super::live::Live;
 use super::{Command, Config, Report, Reporter};
 use crate::archive::{self, Progress};
 use crate::disk::{INTERVAL, Watch};
-use crate::journal::{self, Frame, Journal, JournalError};
+use crate::journal::{self, Frame, Journal, JournalError, Position};
 use crate::queue::Queue;
 use crate::ranges::RangeSet;
 use crate::take::{self, State, Take, TakeError};
@@ -263,6 +263,7 @@ impl Recorder {
         })?;
         let progress = Arc::new(Progress::default());
         progress.set_mark(journal.durable());
+        progress.set_read(Position { segment: first, offset: 0 });
         let found = journal::size(&folder)?;
         let name = self.config.names.of(&take.stream_id);
         let follow = archive::Command::Follow { id, folder: folder.clone(), take: Box::new(take), progress: Arc::clone(&progress) };

@@ -99,6 +99,7 @@ impl Stream {
             jitter_ms: health.jitter_ms,
             delay_ms: Some(health.latency_ms).filter(|delay| delay.is_finite()),
             not_yet_durable: health.durable_lag,
+            not_yet_in_file: self.progress.behind(),
             repaired: health.repaired,
             resent: health.resent,
             owed: health.owed,
