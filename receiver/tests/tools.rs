@@ -75,6 +75,12 @@ fn verify_tells_scripts_what_is_good_unfinished_or_bad_and_sees_a_part_that_is_n
         assert_eq!(document["takes"][0]["problems"], Value::Array(Vec::new()), "{document}");
         assert!(document["files"][0]["clocks"]["estimates"].as_u64().is_some(), "{document}");
     }
+    // Several at once, and the same one twice: two files alone do not miss the one between them.
+    let parts: Vec<PathBuf> = Take::load(&take).unwrap().parts.iter().map(|part| take.join(&part.file)).collect();
+    let output = command(&["verify", parts[0].to_str().unwrap(), parts[2].to_str().unwrap(), parts[0].to_str().unwrap()]);
+    assert!(output.status.success() && text(&output).contains("2 of 2 recordings are whole"), "{}", text(&output));
+    let output = command(&["info", parts[0].to_str().unwrap(), take.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", text(&output));
     let second = Take::load(&take).unwrap().parts[1].file.clone();
     let away = data.path().join("away");
     fs::rename(take.join(&second), &away).unwrap();

@@ -30,12 +30,12 @@ struct Info {
     counts: Counts,
 }
 
-pub(super) fn run(path: &Path, json: bool) -> anyhow::Result<ExitCode> {
-    let files = send_learn::source::files(path)?;
+pub(super) fn run(paths: &[PathBuf], json: bool) -> anyhow::Result<ExitCode> {
+    let files: Vec<Vec<PathBuf>> = paths.iter().map(|path| send_learn::source::files(path)).collect::<Result<_, _>>()?;
     let mut out = io::stdout().lock();
     let mut infos = Vec::new();
     let mut code = ExitCode::SUCCESS;
-    for file in &files {
+    for file in files.iter().flatten() {
         match read(file) {
             Ok(info) => infos.push(info),
             Err(error) => {

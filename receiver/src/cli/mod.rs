@@ -102,10 +102,11 @@ enum Command {
         #[command(flatten)]
         data: DataFolder,
     },
-    /// Say what is in a recording, a take's folder or a data folder.
+    /// Say what is in recordings.
     Info {
-        /// A .h5 file, a take's folder, or a data folder.
-        path: PathBuf,
+        /// .h5 files, takes' folders, a day's, or a data folder.
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
         /// For programs: one JSON document.
         #[arg(long)]
         json: bool,
@@ -175,7 +176,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Stop { data } => ask::stop(&data.path()?),
         Command::Find { json } => find::run(json),
         Command::Doctor { to, json, data } => doctor::run(data.path()?, to.as_deref(), json),
-        Command::Info { path, json } => info::run(&path, json),
+        Command::Info { paths, json } => info::run(&paths, json),
         Command::Verify(options) => verify::run(&options),
         Command::Repair(options) => repair::run(&options),
         Command::Packet(options) => packet::run(&options),

@@ -1,5 +1,6 @@
 //! `send-learn verify`.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -20,8 +21,9 @@ use super::table;
 /// finished.
 #[derive(Debug, Args)]
 pub(super) struct VerifyOptions {
-    /// A .h5 file, a take's folder, or a data folder.
-    path: PathBuf,
+    /// .h5 files, takes' folders, a day's, or a data folder.
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
     /// For programs: one JSON document.
     #[arg(long)]
     json: bool,
@@ -68,38 +70,36 @@ struct Document {
 }
 
 pub(super) fn run(options: &VerifyOptions) -> anyhow::Result<ExitCode> {
-    let files = match send_learn::source::files(&options.path) {
-        Ok(files) => files,
-        // A take of which nothing is written yet, or whose files are gone, is not finished, or worse: its take.json says so.
-        Err(SourceError::Empty { path }) if !takes_in(&options.path).is_empty() => {
-            drop(path);
-            Vec::new()
+    // Whoever names files does not ask for their neighbours: only takes in folders are looked at as a whole.
+    let (mut files, mut continuity) = (BTreeMap::new(), Continuity::default());
+    for path in &options.paths {
+        let takes = takes_in(path);
+        match send_learn::source::files(path) {
+            Ok(found) => found.into_iter().for_each(|file| *files.entry(file).or_default() |= path.is_dir()),
+            // A take of which nothing is written yet, or whose files are gone, is not finished, or worse: its take.json says so.
+            Err(SourceError::Empty { .. }) if !takes.is_empty() => {}
+            Err(error) => return Err(error.into()),
         }
-        Err(error) => return Err(error.into()),
-    };
-    let mut continuity = Continuity::default();
-    for folder in takes_in(&options.path) {
-        continuity.expect(&folder);
+        takes.iter().for_each(|folder| continuity.expect(folder));
     }
     let mut document = Document { state: Grade::Good, files: Vec::new(), takes: Vec::new() };
     let mut out = io::stdout().lock();
-    for path in files {
+    for (path, in_folder) in files {
         let verdict = verify(&path).unwrap_or_else(|error| Verdict {
             problems: vec![format!("it cannot be read, so it is cut off, damaged or no recording: {error}")],
             damage: true,
             ..Verdict::default()
         });
-        continuity.note(&path);
+        if in_folder {
+            continuity.note(&path);
+        }
         let check = FileCheck { state: Grade::of(&verdict), path, verdict };
         if !options.json {
             print(&mut out, &check)?;
         }
         document.files.push(check);
     }
-    // Whoever names one file does not ask for its neighbours.
-    if options.path.is_dir() {
-        document.takes = continuity.finish();
-    }
+    document.takes = continuity.finish();
     let takes = document.takes.iter().map(|take| if take.problems.is_empty() { Grade::Good } else { Grade::Bad });
     document.state = document.files.iter().map(|file| file.state).chain(takes).max().unwrap_or(Grade::Unfinished);
     if options.json {

@@ -360,6 +360,9 @@ pub(super) fn by_chunk(range: Range<u64>) -> impl Iterator<Item = Range<u64>> {
 fn read_summary(path: &Path, file: &File) -> Result<Summary, StoreError> {
     let foreign = |why: &str| StoreError::Foreign { path: path.to_owned(), why: why.to_owned() };
     let text = |name: &str| text(file, name);
+    if text("format") == crate::session::FORMAT {
+        return Err(foreign("it is the index of a session, which shows recordings that lie elsewhere"));
+    }
     if text("format") != FORMAT {
         return Err(foreign("its attribute `format` is missing or another"));
     }
