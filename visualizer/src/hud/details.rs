@@ -98,8 +98,10 @@ pub fn spawn(panel: &mut RelatedSpawnerCommands<'_, ChildOf>, typeface: &Typefac
             table.spawn(Node { column_gap: px(8), align_items: AlignItems::Baseline, ..default() }).with_children(|row| {
                 row.spawn((Node { width: px(124), flex_shrink: 0.0, ..default() }, typeface.text(name, 12.0, Tint::Dim)));
                 // What is long goes on in the next line.
-                let value = Node { flex_grow: 1.0, flex_basis: px(0), ..default() };
-                row.spawn(value).with_child((figure, typeface.text("", 13.0, Tint::Text)));
+                let value = Node { flex_grow: 1.0, flex_basis: px(0), min_width: px(0), ..default() };
+                row.spawn(value).with_children(|value| {
+                    value.spawn((figure, typeface.text("", 13.0, Tint::Text))).insert(TextLayout::default());
+                });
             });
         }
     });
