@@ -9,6 +9,9 @@ use send_learn_protocol::tap::FrameSealer;
 /// Live frames that may wait for one viewer, in bytes: about 20 s of one stereo stream, or 1 s of 16.
 pub(super) const MAX_LIVE: usize = 8 << 20;
 
+/// Frames are written together up to this many bytes: a call of the system for each of them would be most of what a viewer costs.
+const BATCH: usize = 64 << 10;
+
 /// Frames for one viewer, whole ones. The history that a new viewer is sent goes first and is not counted: it is shared with
 /// the tap and bounded there. Of the live frames, the oldest that may be left out go when there are too many.
 #[derive(Debug, Default)]
@@ -21,8 +24,9 @@ pub(super) struct Outbox {
     live: VecDeque<Waiting>,
     /// Bytes of the live frames that may be left out.
     live_bytes: usize,
-    /// The frame that is being written, and how much of it is.
-    current: Option<(Arc<[u8]>, usize)>,
+    /// The frames that are being written, and how many bytes of them are.
+    batch: Vec<u8>,
+    written: usize,
     /// Frames left out so far.
     pub(super) dropped: u64,
 }
@@ -68,24 +72,31 @@ impl Outbox {
     /// What `to` says; [`io::ErrorKind::WouldBlock`] is none.
     pub(super) fn write_to(&mut self, mut to: impl Write) -> io::Result<()> {
         loop {
-            let (frame, written) = match self.current.take().or_else(|| self.next().map(|frame| (frame, 0))) {
-                Some(current) => current,
-                None => return Ok(()),
-            };
-            match to.write(&frame[written..]) {
+            if self.written == self.batch.len() && !self.gather() {
+                return Ok(());
+            }
+            match to.write(&self.batch[self.written..]) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(n) if written + n == frame.len() => {}
-                Ok(n) => self.current = Some((frame, written + n)),
-                Err(error) => {
-                    self.current = Some((frame, written));
-                    match error.kind() {
-                        io::ErrorKind::WouldBlock => return Ok(()),
-                        io::ErrorKind::Interrupted => {}
-                        _ => return Err(error),
-                    }
-                }
+                Ok(n) => self.written += n,
+                Err(error) => match error.kind() {
+                    io::ErrorKind::WouldBlock => return Ok(()),
+                    io::ErrorKind::Interrupted => {}
+                    _ => return Err(error),
+                },
             }
         }
+    }
+
+    /// Takes the next frames to be written. `false`: there are none.
+    fn gather(&mut self) -> bool {
+        self.batch.clear();
+        self.written = 0;
+        while self.batch.len() < BATCH
+            && let Some(frame) = self.next()
+        {
+            self.batch.extend_from_slice(&frame);
+        }
+        !self.batch.is_empty()
     }
 
     fn next(&mut self) -> Option<Arc<[u8]>> {
@@ -152,6 +163,26 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    #[test]
+    fn frames_that_wait_together_are_written_together() {
+        struct Calls(usize);
+        impl Write for Calls {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0 += 1;
+                Ok(bytes.len())
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let mut outbox = Outbox::default();
+        (0..100).for_each(|_| outbox.push(frame(b'e', 1_200), true));
+        let mut calls = Calls(0);
+        outbox.write_to(&mut calls).unwrap();
+        assert_eq!(calls.0, 2, "120 KB");
     }
 
     #[test]
