@@ -5,17 +5,15 @@
 #![allow(unsafe_code, reason = "these calls have no safe wrapper; this is the only module that calls HDF5 itself")]
 
 use std::ffi::c_int;
-use std::io::Write;
 use std::ptr;
 
-use flate2::Compression;
-use flate2::write::ZlibEncoder;
 use hdf5::{Dataset, Datatype};
 use hdf5_sys::h5d::{H5Dread, H5Dwrite_chunk};
 use hdf5_sys::h5p::H5P_DEFAULT;
 use hdf5_sys::h5s::{H5S_seloper_t, H5Sclose, H5Screate_simple, H5Sselect_hyperslab};
 use hdf5_sys::h5t::{H5T_order_t, H5Tequal, H5Tset_ebias, H5Tset_fields, H5Tset_order, H5Tset_precision, H5Tset_size};
 
+use super::deflate::deflate;
 use super::samples::Storage;
 
 /// HDF5's type for stored samples, little-endian.
@@ -71,13 +69,32 @@ pub(super) fn read_audio(audio: &Dataset, storage: Storage, first: u64, frames: 
     if frames == 0 || channels == 0 {
         return Ok(Vec::new());
     }
-    let count = [frames, channels as u64];
-    let mut stored = vec![0_u8; frames as usize * channels * storage.bytes()];
-    let (datatype, file_space) = (audio.dtype()?, audio.space()?);
+    let samples = frames as usize * channels;
+    if storage == Storage::Float32 {
+        let mut read = vec![0_f32; samples];
+        read_rows(audio, &Datatype::from_type::<f32>()?, [first, frames], bytemuck::cast_slice_mut(&mut read))?;
+        return Ok(read);
+    }
+    let mut stored = vec![0_u8; samples * storage.bytes()];
+    read_rows(audio, &audio.dtype()?, [first, frames], &mut stored)?;
+    Ok(match storage.bytes() {
+        3 => gathered::<3>(&stored, |stored| storage.decode(stored)),
+        _ => gathered::<4>(&stored, |stored| storage.decode(stored)),
+    })
+}
+
+/// Reads rows of `audio`, the first of them and how many, as `datatype` into `buffer`, which has room for just these.
+fn read_rows(audio: &Dataset, datatype: &Datatype, [first, frames]: [u64; 2], buffer: &mut [u8]) -> hdf5::Result<()> {
+    let channels = audio.shape().get(1).map_or(0, |channels| *channels as u64);
+    let count = [frames, channels];
+    if buffer.len() as u64 != frames * channels * datatype.size() as u64 {
+        return Err("a buffer of another size".into());
+    }
+    let file_space = audio.space()?;
     let status = hdf5::sync::sync(|| {
         // SAFETY: dataset, type and space are open, as their values hold them; start and count have one number for each of the two
-        // dimensions, and lie within the extent; the buffer has room for as many elements of the type as are selected; `sync`
-        // holds the library's lock.
+        // dimensions; HDF5 refuses what lies beyond the extent; the buffer has room for as many elements of the type as are selected,
+        // as was just checked; `sync` holds the library's lock.
         unsafe {
             let start = [first, 0];
             let selected = H5Sselect_hyperslab(
@@ -92,17 +109,12 @@ pub(super) fn read_audio(audio: &Dataset, storage: Storage, first: u64, frames: 
             if selected < 0 || memory < 0 {
                 return -1;
             }
-            let status = H5Dread(audio.id(), datatype.id(), memory, file_space.id(), H5P_DEFAULT, stored.as_mut_ptr().cast());
+            let status = H5Dread(audio.id(), datatype.id(), memory, file_space.id(), H5P_DEFAULT, buffer.as_mut_ptr().cast());
             H5Sclose(memory);
             status
         }
     });
-    checked(status, "H5Dread failed")?;
-    Ok(match storage {
-        Storage::Fixed16 => gathered::<3>(&stored, |stored| Storage::Fixed16.decode(stored)),
-        Storage::Fixed24 => gathered::<4>(&stored, |stored| Storage::Fixed24.decode(stored)),
-        Storage::Float32 => gathered::<4>(&stored, f32::from_bits),
-    })
+    checked(status, "H5Dread failed")
 }
 
 /// Samples of `N` bytes each.
@@ -121,7 +133,7 @@ fn gathered<const N: usize>(stored: &[u8], decode: impl Fn(u32) -> f32) -> Vec<f
 /// # Errors
 /// What HDF5 says.
 pub fn write_audio_chunk(audio: &Dataset, storage: Storage, frame: u64, samples: &[f32], level: u8) -> hdf5::Result<()> {
-    let filtered = deflate(&shuffle(storage, samples), level)?;
+    let filtered = deflate(&shuffle(storage, samples), samples.len(), level);
     let offset = [frame, 0];
     let status = hdf5::sync::sync(|| {
         // SAFETY: the dataset is open, as `audio` holds it; `offset` has one number for each of its two dimensions; the buffer
@@ -155,9 +167,4 @@ fn spread<const N: usize>(samples: &[f32], encode: impl Fn(f32) -> u32) -> Vec<u
         }
     }
     out
-}
-
-fn deflate(bytes: &[u8], level: u8) -> hdf5::Result<Vec<u8>> {
-    let mut encoder = ZlibEncoder::new(Vec::with_capacity(bytes.len()), Compression::new(u32::from(level)));
-    encoder.write_all(bytes).and_then(|()| encoder.finish()).map_err(|error| hdf5::Error::from(error.to_string()))
 }

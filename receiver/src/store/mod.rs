@@ -6,6 +6,7 @@ mod chunk;
 pub mod clocks;
 pub mod continuity;
 pub mod copy;
+mod deflate;
 pub mod layout;
 pub mod reader;
 pub mod rows;
