@@ -3,31 +3,28 @@
 mod remote;
 mod rename;
 mod status;
+mod streams;
 
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::JoinHandle;
-use std::time::Duration;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token, Waker};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use send_learn_protocol::packet::hello::{Description, PropertyKey, Refusal};
-use send_learn_protocol::receiver::{Receiver, ReceiverConfig, ReceiverEvent};
+use send_learn_protocol::packet::hello::Refusal;
+use send_learn_protocol::receiver::{Receiver, ReceiverConfig};
 use send_learn_protocol::secure::{Psk, Random};
-use send_learn_protocol::tap::Health;
-use send_learn_protocol::units::{HostNanos, ReceiverId, SessionId, TakeId};
+use send_learn_protocol::units::{ReceiverId, SessionId, TakeId};
 
-use crate::archive::Progress;
 use crate::clock;
 use crate::data_folder::{DataError, DataFolder};
 use crate::disk::DiskStatus;
-use crate::health::Meter;
 use crate::names::Names;
-use crate::queue::{Queue, Share};
-use crate::ranges::RangeSet;
+use crate::queue::Queue;
 use crate::recorder::{self, Command, Report};
 use crate::retention::Retention;
 use crate::settings::Tunable;
@@ -37,6 +34,7 @@ use crate::tap::{self, Tap};
 
 use remote::Rename;
 pub use remote::{Remote, RenameError, Stop};
+use streams::Stream;
 
 const DATAGRAMS: Token = Token(0);
 const LISTENER: Token = Token(1);
@@ -48,6 +46,10 @@ const QUEUE: usize = 32 << 20;
 
 /// Batches of datagrams that are read before other things have their turn.
 const BATCHES: usize = 16;
+
+/// Where datagrams come close together, looks at the socket are so far apart: one wake-up for many. The kernel has noted when each came,
+/// and keeps them meanwhile.
+const GATHER: Duration = Duration::from_millis(2);
 
 /// Viewers hear how streams fare this often, ...
 const HEALTH_INTERVAL: Duration = Duration::from_millis(500);
@@ -130,22 +132,6 @@ pub struct Server {
     data: PathBuf,
     stop: Stop,
     folder: DataFolder,
-}
-
-/// A take that has a session.
-struct Stream {
-    session: SessionId,
-    peer: SocketAddr,
-    description: Description,
-    /// Its number in the tap; 0 until it is accepted.
-    key: u32,
-    progress: Arc<Progress>,
-    meter: Meter,
-    health: Health,
-    /// What it has in the queue to the recorder.
-    share: Share,
-    /// Entries that the disk did not take. They are asked for again after a while: at once would only load the network.
-    unkept: RangeSet,
 }
 
 impl Server {
@@ -252,12 +238,14 @@ impl Server {
         let mut events = Events::with_capacity(64);
         let start = clock::now();
         let (mut next_health, mut next_status) = (start.after(HEALTH_INTERVAL), start.after(STATUS_INTERVAL));
-        let mut more = false;
+        let (mut more, mut dense, mut looked) = (false, false, Instant::now());
         self.board.set(self.status());
         while !self.stop.is_asked() {
-            let now = clock::now();
+            if dense && !more {
+                thread::sleep(GATHER.saturating_sub(looked.elapsed()));
+            }
             let due = self.receiver.poll_timeout().map_or(next_health, |due| due.min(next_health));
-            let timeout = if more { Duration::ZERO } else { due.since(now) };
+            let timeout = if more { Duration::ZERO } else { due.since(clock::now()) };
             match self.poll.poll(&mut events, Some(timeout)) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
                 _ => {}
@@ -270,7 +258,11 @@ impl Server {
                     Token(viewer) => self.tap.serve(viewer, self.poll.registry()),
                 }
             }
-            more = more && self.receive();
+            if more {
+                more = self.receive();
+                dense = looked.elapsed() < 2 * GATHER;
+                looked = Instant::now();
+            }
             for report in self.reports.drain(Duration::ZERO) {
                 self.on_report(report);
             }
@@ -322,132 +314,6 @@ impl Server {
             self.datagrams.send(to, &datagram);
         }
     }
-
-    fn drain_events(&mut self, now: HostNanos) {
-        while let Some(event) = self.receiver.poll_event() {
-            match event {
-                ReceiverEvent::Opened { session, peer, description } => self.on_opened(session, peer, description),
-                ReceiverEvent::Entry { session, number, arrival, sent_micros, entry } => {
-                    let Some((take, stream)) = stream_of(&self.sessions, &mut self.streams, session) else { continue };
-                    let len = entry.len();
-                    let command = Command::Entry { take, number, arrival, arrived: now, entry: Arc::clone(&entry) };
-                    if !self.commands.try_push(command, len, &mut stream.share) {
-                        // The disk is too slow. The sender has the entry, and is asked for it again.
-                        stream.unkept.insert_one(number);
-                        self.totals.refused_entries += 1;
-                        continue;
-                    }
-                    self.totals.entries += 1;
-                    stream.meter.note_entry(arrival, sent_micros, now, &entry);
-                    self.tap.entry(stream.key, arrival, now, &entry);
-                }
-                ReceiverEvent::Preview { session, level, arrival, sent_micros, preview } => {
-                    let Some((_, stream)) = stream_of(&self.sessions, &mut self.streams, session) else { continue };
-                    stream.meter.note_entry(arrival, sent_micros, now, &preview);
-                    self.tap.preview(stream.key, arrival, level, now, &preview);
-                }
-                ReceiverEvent::Gone { session, gone } => {
-                    if let Some(&take) = self.sessions.get(&session) {
-                        tracing::error!(%take, first = gone.range.first.0, count = gone.range.count, reason = ?gone.reason,
-                            "the sender no longer has some of its data; the recording will say what is missing");
-                        self.commands.push(Command::Gone { take, gone, arrived: now });
-                    }
-                }
-                ReceiverEvent::Closed { session } => self.on_left(session, "has ended"),
-                ReceiverEvent::Silent { session } => self.on_left(session, "is silent: its sender may come back"),
-            }
-        }
-    }
-
-    fn on_opened(&mut self, session: SessionId, peer: SocketAddr, mut description: Box<Description>) {
-        let take = description.take;
-        self.totals.streams += 1;
-        if let Some(name) = self.names.of(&description.stream.to_string()) {
-            description.set_property(PropertyKey::NAME, &name);
-        }
-        let name = description.property(PropertyKey::NAME).to_owned();
-        tracing::info!(%peer, %take, name, rate = description.sample_rate, channels = description.channels, "a stream");
-        self.sessions.insert(session, take);
-        match self.streams.get_mut(&take) {
-            // Its sender has reconnected.
-            Some(stream) => {
-                self.sessions.remove(&std::mem::replace(&mut stream.session, session));
-                stream.peer = peer;
-                stream.meter = Meter::new(description.sample_rate);
-                stream.unkept = RangeSet::default();
-            }
-            None => {
-                let stream = Stream {
-                    session,
-                    peer,
-                    description: (*description).clone(),
-                    key: 0,
-                    progress: Arc::default(),
-                    meter: Meter::new(description.sample_rate),
-                    health: Health::default(),
-                    share: Share::default(),
-                    unkept: RangeSet::default(),
-                };
-                self.streams.insert(take, stream);
-            }
-        }
-        self.commands.push(Command::Open { session, description });
-    }
-
-    fn on_left(&mut self, session: SessionId, what: &str) {
-        let Some(take) = self.sessions.remove(&session) else { return };
-        let Some(stream) = self.streams.remove(&take) else { return };
-        tracing::info!(%take, name = stream.description.property(PropertyKey::NAME), "the stream {what}");
-        if stream.key != 0 {
-            self.tap.stream_down(stream.key);
-        }
-        self.commands.push(Command::Left { take });
-    }
-
-    fn on_report(&mut self, report: Report) {
-        let now = clock::now();
-        match report {
-            Report::Accepted { session, held, progress } => {
-                let Some((_, stream)) = stream_of(&self.sessions, &mut self.streams, session) else { return };
-                stream.progress = progress;
-                if stream.key == 0 {
-                    stream.key = self.next_key;
-                    self.next_key += 1;
-                    self.tap.stream_up(stream.key, &stream.description);
-                }
-                self.receiver.accept(now, session, held);
-            }
-            Report::Refused { session, reason } => {
-                tracing::warn!("a stream is refused: {reason}");
-                self.receiver.refuse(now, session, reason);
-                self.on_left(session, "was refused");
-            }
-            Report::Durable { take, number } => {
-                if let Some(stream) = self.streams.get(&take) {
-                    self.receiver.set_durable(now, stream.session, number);
-                }
-            }
-            Report::Lost { take, numbers } => {
-                if let Some(stream) = self.streams.get_mut(&take) {
-                    numbers.into_iter().for_each(|number| stream.unkept.insert_one(number));
-                }
-            }
-            Report::Disk(status) => {
-                self.receiver.set_storage(now, status.storage());
-                self.disk = status;
-            }
-            Report::Stopped => {}
-        }
-    }
-}
-
-fn stream_of<'a>(
-    sessions: &HashMap<SessionId, TakeId>,
-    streams: &'a mut HashMap<TakeId, Stream>,
-    session: SessionId,
-) -> Option<(TakeId, &'a mut Stream)> {
-    let take = *sessions.get(&session)?;
-    Some((take, streams.get_mut(&take)?))
 }
 
 /// A take has three files open, and the usual limit is 1,024: raises it as far as this process may.

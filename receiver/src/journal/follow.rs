@@ -65,16 +65,16 @@ impl Follower {
                 return Ok(None);
             }
             let limit = if self.at.segment == end.segment { end.offset } else { u64::MAX };
-            if self.at.offset == 0 && !self.begin_segment()? || !self.fill(limit)? && !self.pass_damage(limit)? {
+            let whole = if self.at.offset > 0 || self.begin_segment()? { self.find(limit)? } else { None };
+            let Some(len) = whole else {
                 if self.at.segment == end.segment {
                     return Ok(None);
                 }
                 self.at = Position { segment: self.at.segment + 1, offset: 0 };
                 self.file = None;
                 continue;
-            }
+            };
             let start = (self.at.offset - self.buffer_start) as usize;
-            let Some((_, len)) = parse(&self.buffer[start..]) else { return Ok(None) };
             let location = Location { at: self.at, len: len as u32 };
             self.at.offset += len as u64;
             // Parsed a second time because the borrow checker cannot see that the loop ends here.
@@ -108,39 +108,47 @@ impl Follower {
         Ok(true)
     }
 
-    /// Goes from bytes that are no frame to the next whole one before `limit`; false when there is none, and nothing is done.
-    fn pass_damage(&mut self, limit: u64) -> Result<bool, JournalError> {
+    /// The length of the next whole frame before `limit`, if there is one; damage before it is passed over.
+    fn find(&mut self, limit: u64) -> Result<Option<usize>, JournalError> {
+        match self.fill(limit)? {
+            None => self.pass_damage(limit),
+            whole => Ok(whole),
+        }
+    }
+
+    /// Goes from bytes that are no frame to the next whole one before `limit`, whose length is given back; without one, nothing is done.
+    fn pass_damage(&mut self, limit: u64) -> Result<Option<usize>, JournalError> {
         let begin = self.at.offset;
         let mut first = 1;
-        loop {
+        let whole = loop {
             let found = (first..self.buffer.len()).find(|from| parse(&self.buffer[*from..]).is_some());
             let end = self.buffer_start + self.buffer.len() as u64;
             // What begins in the last bytes of the buffer may be whole with those that follow.
             let next = found.unwrap_or(self.buffer.len().saturating_sub(FRAME_HEADER_LEN + MAX_FRAME).max(first));
             self.at.offset = self.buffer_start + (next as u64).min(end - self.buffer_start);
-            if self.fill(limit)? {
-                break;
+            if let Some(whole) = self.fill(limit)? {
+                break whole;
             }
             if self.buffer_start + self.buffer.len() as u64 == end {
                 self.at.offset = begin;
                 self.buffer.clear();
                 self.buffer_start = begin;
-                return Ok(false);
+                return Ok(None);
             }
             first = 0;
-        }
+        };
         let bytes = self.at.offset - begin;
         self.damaged += bytes;
         let path = segment_path(&self.folder, self.at.segment);
         tracing::error!(path = %path.display(), at = begin, bytes, "damage in the journal: what stood there is missing here");
-        Ok(true)
+        Ok(Some(whole))
     }
 
-    /// Makes the buffer hold the whole frame at `at`, reading no further than `limit`; false when there is no whole frame.
-    fn fill(&mut self, limit: u64) -> Result<bool, JournalError> {
+    /// Makes the buffer hold the whole frame at `at`, reading no further than `limit`; its length, or `None` when there is none.
+    fn fill(&mut self, limit: u64) -> Result<Option<usize>, JournalError> {
         let start = (self.at.offset - self.buffer_start) as usize;
-        if parse(&self.buffer[start..]).is_some() {
-            return Ok(true);
+        if let Some((_, len)) = parse(&self.buffer[start..]) {
+            return Ok(Some(len));
         }
         self.buffer.drain(..start);
         self.buffer_start = self.at.offset;
@@ -148,7 +156,7 @@ impl Follower {
         let room = limit.saturating_sub(self.buffer_start + held as u64).min(READ as u64) as usize;
         self.buffer.resize(held + room, 0);
         let path = segment_path(&self.folder, self.at.segment);
-        let Some(file) = &self.file else { return Ok(false) };
+        let Some(file) = &self.file else { return Ok(None) };
         let mut read = 0;
         while read < room {
             match file.read_at(&mut self.buffer[held + read..], self.buffer_start + (held + read) as u64) {
@@ -159,7 +167,7 @@ impl Follower {
             }
         }
         self.buffer.truncate(held + read);
-        Ok(parse(&self.buffer).is_some())
+        Ok(parse(&self.buffer).map(|(_, len)| len))
     }
 }
 

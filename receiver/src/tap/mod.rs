@@ -18,8 +18,8 @@ use send_learn_protocol::secure::{Psk, Random};
 use send_learn_protocol::tap::{Admission, Arrival, Door, Frame, Health, TapError, WRONG_KEY};
 use send_learn_protocol::units::HostNanos;
 
-use history::History;
-use outbox::Outbox;
+use history::{Came, History};
+use outbox::{Outbox, Past};
 
 /// The most viewers at once.
 pub const MAX_VIEWERS: usize = 16;
@@ -121,8 +121,8 @@ impl Tap {
         let greeted = viewer.door.is_open();
         let mut served = viewer.read();
         if viewer.door.is_open() && !greeted {
-            self.streams.values().for_each(|up| viewer.outbox.push_history(Arc::clone(up)));
-            self.history.frames().for_each(|frame| viewer.outbox.push_history(Arc::clone(frame)));
+            self.streams.values().for_each(|up| viewer.outbox.push_history(Past::Frame(Arc::clone(up))));
+            self.history.entries().for_each(|came| viewer.outbox.push_history(Past::Entry(came.clone())));
             tracing::info!(peer = %viewer.peer, "a viewer is connected");
         }
         if served.is_ok() {
@@ -150,15 +150,19 @@ impl Tap {
     }
 
     /// An entry arrived.
-    pub fn entry(&mut self, key: u32, arrival: Arrival, arrived: HostNanos, entry: &[u8]) {
-        let frame = encode(&Frame::Entry { key, arrival, arrived, entry: entry.to_vec() });
-        self.history.push(key, arrived, Arc::clone(&frame));
-        self.send(frame, true);
+    pub fn entry(&mut self, key: u32, arrival: Arrival, arrived: HostNanos, entry: Arc<[u8]>) {
+        let came = Came { key, arrival, arrived, entry };
+        if self.is_watched() {
+            self.send(encode(&came.frame()), true);
+        }
+        self.history.push(came);
     }
 
     /// A preview arrived. It is not kept for viewers that come later: by then they get the entries.
     pub fn preview(&mut self, key: u32, arrival: Arrival, level: Level, arrived: HostNanos, preview: &[u8]) {
-        self.send(encode(&Frame::Preview { key, arrival, level, arrived, preview: preview.to_vec() }), true);
+        if self.is_watched() {
+            self.send(encode(&Frame::Preview { key, arrival, level, arrived, preview: preview.to_vec() }), true);
+        }
     }
 
     /// How a stream fares.
@@ -184,6 +188,10 @@ impl Tap {
         for (token, error) in failed {
             self.close(token, registry, &error);
         }
+    }
+
+    fn is_watched(&self) -> bool {
+        self.viewers.values().any(|viewer| viewer.door.is_open())
     }
 
     fn send(&mut self, frame: Arc<[u8]>, optional: bool) {

@@ -6,6 +6,9 @@ use std::sync::Arc;
 
 use send_learn_protocol::tap::FrameSealer;
 
+use super::encode;
+use super::history::Came;
+
 /// Live frames that may wait for one viewer, in bytes: about 20 s of one stereo stream, or 1 s of 16.
 pub(super) const MAX_LIVE: usize = 8 << 20;
 
@@ -20,7 +23,7 @@ pub(super) struct Outbox {
     first: VecDeque<Arc<[u8]>>,
     /// Seals frames, where there is a key.
     sealer: Option<FrameSealer>,
-    history: VecDeque<Arc<[u8]>>,
+    history: VecDeque<Past>,
     live: VecDeque<Waiting>,
     /// Bytes of the live frames that may be left out.
     live_bytes: usize,
@@ -29,6 +32,13 @@ pub(super) struct Outbox {
     written: usize,
     /// Frames left out so far.
     pub(super) dropped: u64,
+}
+
+/// What a viewer is told of what was before it came. Entries are shared until they are written.
+#[derive(Debug)]
+pub(super) enum Past {
+    Frame(Arc<[u8]>),
+    Entry(Came),
 }
 
 #[derive(Debug)]
@@ -48,8 +58,8 @@ impl Outbox {
         self.sealer = sealer;
     }
 
-    pub(super) fn push_history(&mut self, frame: Arc<[u8]>) {
-        self.history.push_back(frame);
+    pub(super) fn push_history(&mut self, past: Past) {
+        self.history.push_back(past);
     }
 
     pub(super) fn push(&mut self, frame: Arc<[u8]>, optional: bool) {
@@ -111,8 +121,11 @@ impl Outbox {
     }
 
     fn next_frame(&mut self) -> Option<Arc<[u8]>> {
-        if let Some(frame) = self.history.pop_front() {
-            return Some(frame);
+        if let Some(past) = self.history.pop_front() {
+            return Some(match past {
+                Past::Frame(frame) => frame,
+                Past::Entry(came) => encode(&came.frame()),
+            });
         }
         let waiting = self.live.pop_front()?;
         if waiting.optional {
@@ -190,7 +203,7 @@ mod tests {
         let mut outbox = Outbox::default();
         let mut slow = Slow(Vec::new(), false);
         let mut expected = Vec::new();
-        outbox.push_history(frame(1, 20));
+        outbox.push_history(Past::Frame(frame(1, 20)));
         outbox.push(frame(2, 20), true);
         outbox.push(frame(3, 20), false);
         (1..=3).for_each(|byte| expected.extend([byte; 20]));
