@@ -1,9 +1,12 @@
 """LSL's side of the bench `recording`: 16 stereo float streams in real time on this machine, received and not recorded.
 
-    lsl.py send STREAMS SECONDS     one outlet for each stream, chunks of 512 frames
+    lsl.py send STREAMS SECONDS     one outlet for each stream, chunks of 512 frames, until it is killed
     lsl.py receive STREAMS SECONDS  one inlet for each, read into arrays that are used again
+
+Each prints what it used in so many seconds, from when all streams are connected.
 """
 
+import itertools
 import os
 import resource
 import sys
@@ -36,13 +39,17 @@ def send(streams, seconds):
     ]
     chunk = (numpy.random.default_rng(1).random((CHUNK, 2), dtype=numpy.float32) - 0.5) * 0.5
     print("ready", flush=True)
-    sys.stdin.readline()
-    start = time.monotonic()
-    for number in range(int(seconds * RATE / CHUNK)):
+    start, begin, told = time.monotonic(), None, False
+    for number in itertools.count():
         time.sleep(max(0.0, start + number * CHUNK / RATE - time.monotonic()))
         for outlet in outlets:
             outlet.push_chunk(chunk)
-    time.sleep(1)
+        if begin is None and all(outlet.have_consumers() for outlet in outlets):
+            begin, (before, _) = time.monotonic(), own_usage()
+        elif begin is not None and not told and time.monotonic() - begin >= seconds:
+            after, peak = own_usage()
+            told = True
+            print(after - before, peak, flush=True)
 
 
 def receive(streams, seconds):

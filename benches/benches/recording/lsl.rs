@@ -6,29 +6,30 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result};
 use send_learn_benches::process::{Usage, line};
 
-/// What LSL uses to receive these streams, without recording them; or why that cannot be measured.
-pub(super) fn receive(streams: usize, seconds: u64) -> Result<Result<Usage, String>> {
+/// What LSL uses to send these streams and to receive them, without recording; or why that cannot be measured.
+pub(super) fn send_and_receive(streams: usize, seconds: u64) -> Result<Result<[Usage; 2], String>> {
     let Some(python) = python() else { return Ok(Err("no Python: run `cargo xtask setup`".to_owned())) };
     let has_it = Command::new(&python).args(["-c", "import numpy, pylsl"]).stderr(Stdio::null()).status();
     if !has_it.is_ok_and(|status| status.success()) {
         return Ok(Err(format!("{} has no pylsl: pip install -r tests/python/benches.txt", python.display())));
     }
-    // It sends for longer than is received: receiving begins when all streams are found.
-    let mut sender = start(&python, "send", streams, seconds + 20)?;
+    let mut sender = start(&python, "send", streams, seconds)?;
     line(&mut sender)?;
-    drop(sender.stdin.take());
     let mut receiver = start(&python, "receive", streams, seconds)?;
     line(&mut receiver)?;
-    let said = line(&mut receiver)?;
+    let received = line(&mut receiver)?;
+    let sent = line(&mut sender)?;
     let _ = sender.kill();
     sender.wait()?;
     receiver.wait()?;
-    let numbers: Vec<f64> = said.split_whitespace().filter_map(|number| number.parse().ok()).collect();
-    let [cpu, peak_mb, heard] = numbers[..] else { return Ok(Err(format!("it said {said:?}"))) };
-    if heard < seconds as f64 * 0.9 {
-        return Ok(Err(format!("only {heard:.1} s of {seconds} arrived")));
+    let numbers = |said: &str| said.split_whitespace().filter_map(|number| number.parse().ok()).collect::<Vec<f64>>();
+    match (&numbers(&sent)[..], &numbers(&received)[..]) {
+        (_, [.., heard]) if *heard < seconds as f64 * 0.9 => Ok(Err(format!("only {heard:.1} s of {seconds} arrived"))),
+        ([sender_cpu, sender_mb], [cpu, peak_mb, _]) => {
+            Ok(Ok([Usage { cpu: *sender_cpu, peak_mb: *sender_mb }, Usage { cpu: *cpu, peak_mb: *peak_mb }]))
+        }
+        _ => Ok(Err(format!("they said {sent:?} and {received:?}"))),
     }
-    Ok(Ok(Usage { cpu, peak_mb }))
 }
 
 fn start(python: &Path, role: &str, streams: usize, seconds: u64) -> Result<Child> {

@@ -38,7 +38,7 @@ fn figures(seconds: u64) -> Result<()> {
     paths::write()?;
     sizes::hour()?;
     repair::start_up()?;
-    growth(ours, seconds)
+    growth(ours[1], seconds)
 }
 
 /// A row of the table.
@@ -47,34 +47,42 @@ fn row(work: &str, measured: &str, beside: &str, ratio: &str, asked: &str) -> Re
     Ok(std::io::stdout().flush()?)
 }
 
-/// What a receiver uses to receive and record these streams.
-fn record(streams: usize, seconds: u64) -> Result<Usage> {
+/// What a sender uses to send these streams, and a receiver to receive and record them.
+fn record(streams: usize, seconds: u64) -> Result<[Usage; 2]> {
     let data = tempfile::tempdir()?;
     let mut receiver = role(&[OsStr::new("receiver"), data.path().as_os_str()])?;
     let address = line(&mut receiver)?;
-    finish(role(&["sender", &address, &streams.to_string(), &seconds.to_string(), "float32"])?)?;
-    let used = finish(receiver)?;
+    let sent = finish(role(&["sender", &address, &streams.to_string(), &seconds.to_string(), "float32"])?)?;
+    let received = finish(receiver)?;
     let recorded = recordings(data.path())?.len();
     anyhow::ensure!(recorded == streams, "{recorded} recordings of {streams} streams");
-    Ok(used)
+    Ok([sent, received])
 }
 
-fn beside_lsl(ours: Usage, seconds: u64) -> Result<()> {
-    let per_ten = |usage: Usage| usage.cpu / seconds as f64 * 10.0;
-    let measured = format!("{:.2} s CPU per 10 s, {:.0} MB", per_ten(ours), ours.peak_mb);
-    let (beside, ratio) = match lsl::receive(16, seconds)? {
-        Ok(theirs) => (
-            format!("LSL receives them: {:.2} s, {:.0} MB", per_ten(theirs), theirs.peak_mb),
-            format!("{:.2}, {:.2}", ours.cpu / theirs.cpu, ours.peak_mb / theirs.peak_mb),
-        ),
-        Err(why) => (format!("LSL: skipped, {why}"), "-".to_owned()),
-    };
-    row("receive and record 16 stereo float streams", &measured, &beside, &ratio, "CPU at most 0.33, memory at most 0.10")
+fn beside_lsl(ours: [Usage; 2], seconds: u64) -> Result<()> {
+    let theirs = lsl::send_and_receive(16, seconds)?;
+    let per_ten = |usage: Usage| format!("{:.2} s CPU per 10 s, {:.0} MB", usage.cpu / seconds as f64 * 10.0, usage.peak_mb);
+    let asked = ["CPU at most 0.25", "CPU at most 0.33, memory at most 0.10"];
+    for (end, work) in ["send 16 stereo float streams", "receive and record them"].into_iter().enumerate() {
+        let (ours, (beside, ratio)) = (
+            ours[end],
+            match &theirs {
+                Ok(theirs) => {
+                    let (theirs, does) = (theirs[end], ["sends", "receives"][end]);
+                    let ratio = format!("{:.2}, {:.2}", ours[end].cpu / theirs.cpu, ours[end].peak_mb / theirs.peak_mb);
+                    (format!("LSL {does} them: {}", per_ten(theirs)), ratio)
+                }
+                Err(why) => (format!("LSL: skipped, {why}"), "-".to_owned()),
+            },
+        );
+        row(work, &per_ten(ours), &beside, &ratio, asked[end])?;
+    }
+    Ok(())
 }
 
 fn growth(sixteen: Usage, seconds: u64) -> Result<()> {
     for streams in [1, 4, 16, 64] {
-        let used = if streams == 16 { sixteen } else { record(streams, seconds)? };
+        let used = if streams == 16 { sixteen } else { record(streams, seconds)?[1] };
         let cpu = used.cpu / seconds as f64 * 10.0;
         let each = format!("{:.3} s and {:.1} MB for each stream", cpu / streams as f64, used.peak_mb / streams as f64);
         row(&format!("{streams} streams"), &format!("{cpu:.2} s CPU per 10 s, {:.0} MB", used.peak_mb), &each, "-", "linear")?;

@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSockRef, UdpSocketState};
+use rustix::time::{ClockId, clock_gettime};
 use send_learn::clock;
 use send_learn::socket::{self, Arrived};
 use send_learn::store::layout::{AUDIO_CHUNK, DEFLATE_LEVEL};
@@ -44,11 +45,10 @@ pub(super) fn description() -> Description {
     }
 }
 
-/// CPU time of this thread, in seconds: what the scheduler says of it, in nanoseconds.
-fn cpu() -> Result<f64> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").context("these figures need Linux's /proc")?;
-    let nanos: f64 = text.split_whitespace().next().context("an empty schedstat")?.parse()?;
-    Ok(nanos / 1e9)
+/// CPU time of this thread, in seconds.
+fn cpu() -> f64 {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    now.tv_sec as f64 + now.tv_nsec as f64 / 1e9
 }
 
 /// The receive path beside a loop that reads the same datagrams and does nothing with them.
@@ -87,7 +87,7 @@ fn ours(keep: bool) -> Result<(f64, Vec<Vec<u8>>)> {
     let deadline = Instant::now() + Duration::from_secs(120);
     while count < DATAGRAMS {
         anyhow::ensure!(Instant::now() < deadline, "the datagrams do not come: {count}");
-        let before = cpu()?;
+        let before = cpu();
         let now = clock::now();
         let mut batch = 0;
         let read = datagrams.receive(|Arrived { at, from, datagram, .. }| {
@@ -117,7 +117,7 @@ fn ours(keep: bool) -> Result<(f64, Vec<Vec<u8>>)> {
         count += batch;
         received.fetch_add(batch, Ordering::Release);
         if read.is_ok() {
-            used += cpu()? - before;
+            used += cpu() - before;
         } else {
             thread::sleep(Duration::from_micros(200));
         }
@@ -185,7 +185,7 @@ fn bare(datagrams: &[Vec<u8>]) -> Result<f64> {
         let deadline = Instant::now() + Duration::from_secs(120);
         while count < datagrams.len() as u64 {
             anyhow::ensure!(Instant::now() < deadline, "the datagrams do not come: {count}");
-            let before = cpu()?;
+            let before = cpu();
             let mut metas = [RecvMeta::default(); BATCH_SIZE];
             let mut slots: Vec<IoSliceMut<'_>> = buffer.chunks_exact_mut(slot).map(IoSliceMut::new).collect();
             match state.recv(UdpSockRef::from(&socket), &mut slots, &mut metas) {
@@ -193,7 +193,7 @@ fn bare(datagrams: &[Vec<u8>]) -> Result<f64> {
                     let batch: u64 = metas[..messages].iter().map(|meta| meta.len.div_ceil(meta.stride.max(1)) as u64).sum();
                     count += batch;
                     received.fetch_add(batch, Ordering::Release);
-                    used += cpu()? - before;
+                    used += cpu() - before;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::sleep(Duration::from_micros(200)),
                 Err(error) => return Err(error.into()),

@@ -5,9 +5,9 @@ use std::io::Write;
 use anyhow::Result;
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
-use send_learn::store::PartWriter;
 use send_learn::store::layout::{AUDIO_CHUNK, DEFLATE_LEVEL};
 use send_learn::store::writer::Part;
+use send_learn::store::{PartWriter, Storage};
 use send_learn::timeline::{Batch, Faults, Piece};
 use send_learn_benches::music::{RATE, music};
 
@@ -20,7 +20,7 @@ pub(super) fn hour() -> Result<()> {
         let samples: Vec<f32> = (0..music[0].len()).flat_map(|frame| [music[0][frame], music[1][frame]]).collect();
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("hour.h5");
-        let mut writer = PartWriter::create(&path, &description(), Part::FIRST)?;
+        let mut writer = PartWriter::create_for(&path, &description(), Part::FIRST, Some(Storage::of(&samples)))?;
         writer.append(Batch { audio: vec![Piece::Samples(samples.clone())], ..Batch::default() })?;
         writer.finish("stopped", music[0].len() as u64, Faults::default())?;
         let ours = path.metadata()?.len() as f64;

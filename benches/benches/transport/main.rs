@@ -26,8 +26,11 @@ fn main() -> Result<()> {
                 text.push('\n');
                 text.push_str(&part);
             }
-            let path = concat!(env!("CARGO_MANIFEST_DIR"), "/results/transport.md");
-            std::fs::write(path, text).with_context(|| format!("cannot write {path}"))?;
+            let (folder, path) =
+                (concat!(env!("CARGO_MANIFEST_DIR"), "/results"), concat!(env!("CARGO_MANIFEST_DIR"), "/results/transport.md"));
+            std::fs::create_dir_all(folder)
+                .and_then(|()| std::fs::write(path, text))
+                .with_context(|| format!("cannot write {path}"))?;
         }
         ["recovery"] => println!("{}", recovery::tables()),
         ["speed"] => println!("{}", speed::table()),
