@@ -196,8 +196,11 @@ impl Recorder {
             return (self.report)(Report::Refused { session, reason: Refusal::Closing });
         }
         let id = description.take;
-        // The answer says what is durable, so everything that waits is made so first.
-        self.sync();
+        // The answer says what of the take is durable, so what waits of it is made so first. Others do not wait for its disk, nor it for theirs:
+        // many streams that come at once would have each of them wait for all.
+        if let Some(known) = self.takes.get_mut(&id) {
+            sync(id, known, &mut self.disk, &self.report);
+        }
         let live = self.live().count();
         let opened = match self.takes.get_mut(&id) {
             None if live >= self.config.max_takes => {
@@ -306,16 +309,8 @@ impl Recorder {
     }
 
     fn sync(&mut self) {
-        let (report, paused) = (&self.report, self.disk.is_paused());
         for (id, known) in &mut self.takes {
-            let Status::Live(live) = &mut known.status else { continue };
-            live.give_back(*id, report);
-            if paused {
-                continue;
-            }
-            if let Err(error) = live.sync(*id, report) {
-                self.disk.fail(error.to_string());
-            }
+            sync(*id, known, &mut self.disk, &self.report);
         }
         self.archive.nudge();
         self.synced = Instant::now();
@@ -331,6 +326,18 @@ impl Recorder {
                 self.archive.push(archive::Command::Interrupt { id: *id });
             }
         }
+    }
+}
+
+/// Makes durable what waits of a take, if the disk takes anything at all.
+fn sync(id: TakeId, known: &mut Known, disk: &mut Watch, report: &Reporter) {
+    let Status::Live(live) = &mut known.status else { return };
+    live.give_back(id, report);
+    if disk.is_paused() {
+        return;
+    }
+    if let Err(error) = live.sync(id, report) {
+        disk.fail(error.to_string());
     }
 }
 
