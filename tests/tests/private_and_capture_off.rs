@@ -13,7 +13,7 @@ use send_learn_tests::audio::Audio;
 use send_learn_tests::process::Process;
 use send_learn_tests::products;
 use send_learn_tests::python::script;
-use send_learn_tests::relay::Relay;
+use send_learn_tests::relay::{Relay, Seen};
 use send_learn_tests::rig::{DELIVERY, Rig, said};
 use send_learn_tests::tunes::{cut_piece, tune};
 use serde_json::{Value, json};
@@ -41,11 +41,15 @@ struct Scene {
 impl Scene {
     /// Five seconds of all kinds of samples and a piece with all kinds of messages.
     fn new(settings: &str) -> Result<Self> {
+        Self::of(5, settings)
+    }
+
+    fn of(seconds: u32, settings: &str) -> Result<Self> {
         let rig = Rig::new()?;
         rig.settings(settings)?;
         let wav = rig.file("input.wav");
-        Audio::all_kinds(RATE as u32, 2, 5 * RATE, 3).save(&wav)?;
-        let midi = cut_piece(&rig.file("input.mid"), 5)?;
+        Audio::all_kinds(RATE as u32, 2, seconds as usize * RATE, 3).save(&wav)?;
+        let midi = cut_piece(&rig.file("input.mid"), seconds)?;
         Ok(Self { rig, wav, midi })
     }
 
@@ -58,7 +62,10 @@ impl Scene {
 
     /// Plays to the end against a socket that only listens; gives the datagrams that came.
     fn datagrams_sent(&self, switches: &[&str]) -> Result<usize> {
-        let ear = UdpSocket::bind("127.0.0.1:0")?;
+        self.datagrams_sent_to(&UdpSocket::bind("127.0.0.1:0")?, switches)
+    }
+
+    fn datagrams_sent_to(&self, ear: &UdpSocket, switches: &[&str]) -> Result<usize> {
         let mut host = self.host(switches)?;
         host.env("SEND_LEARN_SERVER", ear.local_addr()?.to_string());
         let mut process = Process::start(host.stdin(Stdio::piped()).stdout(Stdio::piped()))?;
@@ -71,10 +78,10 @@ impl Scene {
 
     /// Has an independent reader compare the recording with what was played, but for the stretch, of which the recording says
     /// `kind`.
-    fn compare(&self, recording: &Path, kind: &str) -> Result<()> {
+    fn compare(&self, recording: &Path, kind: &str, (from, to): (u64, u64)) -> Result<()> {
         let mut compare = Command::new(products::path("SEND_LEARN_PYTHON")?);
         compare.arg(script("compare_stretch.py")).arg(recording).arg(self.rig.file("played.wav")).arg(&self.midi);
-        let output = compare.args([kind, &FROM.to_string(), &TO.to_string()]).output()?;
+        let output = compare.args([kind, &from.to_string(), &to.to_string()]).output()?;
         println!("{}", said(&output));
         if !output.status.success() {
             bail!("the recording is not as it should be: {}", said(&output));
@@ -82,22 +89,25 @@ impl Scene {
         Ok(())
     }
 
-    /// Plays with the switch on between FROM and TO. Nothing of that may pass the network.
-    fn stays_here(&self, on: &str, off: &str, kind: &str) -> Result<()> {
+    /// Plays with the switch on between two samples. Nothing of that may pass the network, and in the end nothing at all. Gives for how
+    /// long nothing did.
+    fn stays_here(&self, [on, off]: [&str; 2], (from, to): (u64, u64), kind: &str) -> Result<Duration> {
         let relay = Relay::watch(self.rig.receiver().address())?;
-        let mut host = self.host(&[on, off])?;
+        let mut host = self.host(&[&on.replace('@', &format!("@{from}")), &off.replace('@', &format!("@{to}"))])?;
         let recording = self.rig.record(host.env("SEND_LEARN_SERVER", relay.address().to_string()))?;
-        let sent: Vec<Vec<u8>> = relay.seen().into_iter().filter(|seen| seen.there).map(|seen| seen.datagram).collect();
-        nothing_of_the_stretch(&sent)?;
-        self.compare(&recording, kind)
+        let sent: Vec<Seen> = relay.seen().into_iter().filter(|seen| seen.there).collect();
+        let quiet = nothing_of_the_stretch(&sent, (from, to))?;
+        self.compare(&recording, kind, (from, to))?;
+        Ok(quiet)
     }
 }
 
-/// No record of sound or music within the stretch, and between the sound before it and the sound after it hardly a byte.
-fn nothing_of_the_stretch(datagrams: &[Vec<u8>]) -> Result<()> {
+/// No record of sound or music within the stretch, and between the sound before it and the sound after it hardly a byte, and a time
+/// without any: the longest pause between two datagrams is given.
+fn nothing_of_the_stretch(sent: &[Seen], (begin, end): (u64, u64)) -> Result<Duration> {
     let (mut last_before, mut first_after) = (None, None);
-    for (index, datagram) in datagrams.iter().enumerate() {
-        let (head, payload) = header::read(datagram)?;
+    for (index, seen) in sent.iter().enumerate() {
+        let (head, payload) = header::read(&seen.datagram)?;
         if head.kind != Kind::Source {
             continue;
         }
@@ -110,8 +120,8 @@ fn nothing_of_the_stretch(datagrams: &[Vec<u8>]) -> Result<()> {
                 Record::Transport(transport) => (transport.position.0, transport.position.0 + 1),
                 _ => continue,
             };
-            ensure!(to <= FROM || from >= TO, "datagram {index} tells of {from} to {to}");
-            if to <= FROM {
+            ensure!(to <= begin || from >= end, "datagram {index} tells of {from} to {to}");
+            if to <= begin {
                 last_before = Some(index);
             } else {
                 first_after.get_or_insert(index);
@@ -120,10 +130,11 @@ fn nothing_of_the_stretch(datagrams: &[Vec<u8>]) -> Result<()> {
     }
     let (before, after) = last_before.zip(first_after).context("no sound before and after the stretch was sent")?;
     ensure!(before < after, "sound from before the stretch came after it");
-    let murmur: usize = datagrams[before + 1..after].iter().map(Vec::len).sum();
-    println!("{murmur} bytes in {} datagrams between the sound before and after", after - before - 1);
+    let murmur: usize = sent[before + 1..after].iter().map(|seen| seen.datagram.len()).sum();
+    let quiet = sent[before..=after].windows(2).map(|pair| pair[1].at - pair[0].at).max().unwrap_or_default();
+    println!("{murmur} bytes in {} datagrams between the sound before and after, none for {quiet:?}", after - before - 1);
     ensure!(murmur < MURMUR, "{murmur} bytes were sent in between");
-    Ok(())
+    Ok(quiet)
 }
 
 #[test]
@@ -144,13 +155,36 @@ fn with_private_on_and_withheld_not_one_datagram_leaves() -> Result<()> {
 #[test]
 fn what_is_played_while_capture_is_off_stays_here_and_the_recording_says_so() -> Result<()> {
     let scene = Scene::new("")?;
-    scene.stays_here(&format!("Capture@{FROM}=0"), &format!("Capture@{TO}=1"), "capture-off")
+    scene.stays_here(["Capture@=0", "Capture@=1"], (FROM, TO), "capture-off").map(drop)
+}
+
+/// Longer than a receiver waits for a sign of life: what was on its way is acknowledged first, then nothing comes, and the take goes on
+/// in a new session.
+#[test]
+fn while_capture_is_off_for_long_no_sign_of_life_leaves_and_the_take_goes_on_after_it() -> Result<()> {
+    let scene = Scene::of(16, "")?;
+    let (from, to) = (FROM, 14 * RATE as u64 + 3);
+    let quiet = scene.stays_here(["Capture@=0", "Capture@=1"], (from, to), "capture-off")?;
+    let stretch = Duration::from_secs_f64((to - from) as f64 / RATE as f64);
+    ensure!(quiet + Duration::from_secs(2) > stretch, "of {stretch:?}, nothing was sent for {quiet:?} only");
+    Ok(())
+}
+
+#[test]
+fn with_capture_off_what_an_earlier_session_left_stays_here_until_something_is_captured() -> Result<()> {
+    let scene = Scene::new("")?;
+    let ear = UdpSocket::bind("127.0.0.1:0")?;
+    ensure!(scene.datagrams_sent_to(&ear, &[])? > 0, "this test cannot hear");
+    let spool = scene.rig.file("cache").join("send-learn-spool");
+    ensure!(std::fs::read_dir(&spool)?.next().is_some(), "the first session left nothing in {}", spool.display());
+    ensure!(scene.datagrams_sent_to(&ear, &["Capture@0=0"])? == 0, "something was sent");
+    Ok(())
 }
 
 #[test]
 fn what_is_private_and_withheld_stays_here_and_the_recording_says_so() -> Result<()> {
     let scene = Scene::new(WITHHELD)?;
-    scene.stays_here(&format!("Private@{FROM}=1"), &format!("Private@{TO}=0"), "withheld")
+    scene.stays_here(["Private@=1", "Private@=0"], (FROM, TO), "withheld").map(drop)
 }
 
 #[test]
@@ -158,7 +192,7 @@ fn what_is_private_is_recorded_and_marked_at_the_exact_samples() -> Result<()> {
     let scene = Scene::new("")?;
     let mut host = scene.host(&[&format!("Private@{FROM}=1"), &format!("Private@{TO}=0")])?;
     let recording = scene.rig.record(&mut host)?;
-    scene.compare(&recording, "private")
+    scene.compare(&recording, "private", (FROM, TO))
 }
 
 #[test]

@@ -195,7 +195,8 @@ impl Stream {
         self.spent.iter_mut().for_each(SpentCaptures::end);
         for take in &mut self.takes {
             take.drain(now);
-            let Some(sender) = &mut take.sender else { continue };
+            let hushed = take.is_hushed();
+            let Some(sender) = take.sender.as_mut().filter(|_| !hushed) else { continue };
             if sender.poll_timeout().is_some_and(|due| due <= now) {
                 sender.handle_timeout(now);
             }
@@ -233,10 +234,15 @@ impl Stream {
         let mut due = self.waiting.as_ref().map(|_| now.after(BUSY_PAUSE));
         let known = self.address().is_some() && self.waiting.is_none() && self.key_problem.is_empty();
         for take in &self.takes {
-            let timeout = take.sender.as_ref().filter(|_| known).and_then(|sender| sender.poll_timeout());
+            let timeout = take.sender.as_ref().filter(|_| known && !take.is_hushed()).and_then(|sender| sender.poll_timeout());
             due = [due, timeout, take.due(now)].into_iter().flatten().min();
         }
         due
+    }
+
+    /// Whether what is played now is captured; `None` while no host plays through it.
+    pub(super) fn captures(&self) -> Option<bool> {
+        self.takes.iter().any(Take::is_running).then(|| self.takes.iter().any(Take::captures))
     }
 
     /// Whether everything captured is durable.
@@ -302,6 +308,9 @@ impl Stream {
             None => Vec::new(),
         };
         for index in 0..self.takes.len() {
+            if self.takes[index].is_hushed() {
+                continue;
+            }
             for _ in 0..SEND_BATCH {
                 let Some(sender) = &mut self.takes[index].sender else { break };
                 // What it says of the time is true, however long the blocks before took.

@@ -199,6 +199,18 @@ impl Take {
         !self.ended && !self.captured.ring.events.is_abandoned()
     }
 
+    /// Whether what is played now is captured.
+    pub(super) fn captures(&self) -> bool {
+        self.sender.is_some() && self.is_running() && !self.captured.counters.paused()
+    }
+
+    /// Whether nothing of it leaves this machine: nothing is captured, and all that was before is on the receiver's disk. Its session may
+    /// end meanwhile; a new one goes on with the take.
+    pub(super) fn is_hushed(&self) -> bool {
+        let silent = self.is_running() && self.captured.counters.paused() && self.captured.ring.events.is_empty();
+        silent && self.owed() == 0
+    }
+
     /// Whether a receiver is there to take what is owed.
     pub(super) fn is_connected(&self) -> bool {
         self.sender.as_ref().is_some_and(|s| matches!(s.state(), SenderState::Connected | SenderState::Closing))

@@ -60,6 +60,10 @@ pub(super) struct Worker {
     seeker: Seeker,
     /// The stream to whose address all of that goes, if a person said so.
     rest_to: Option<u64>,
+    /// Whether it has to wait.
+    rest_waits: bool,
+    /// Whether nothing is captured of all that plays.
+    off: bool,
     farewell: Option<HostNanos>,
 }
 
@@ -86,6 +90,8 @@ impl Worker {
             rest,
             seeker: Seeker::new(sought),
             rest_to: None,
+            rest_waits: false,
+            off: false,
             farewell: None,
         }
     }
@@ -248,9 +254,15 @@ impl Worker {
         self.leftovers.serve(now, &self.disk);
     }
 
-    /// Sends what earlier programs left, while no stream that lives waits for what it was to have by now.
+    /// Sends what earlier programs left, while no stream that lives waits for what it was to have by now. Where capture is off on all that
+    /// play, it waits until a person says where it is to go, or something is captured: off means that nothing leaves this machine.
     fn send_leftovers(&mut self, now: HostNanos) {
-        if self.secret.trouble().is_empty() && !self.streams.values_mut().any(|stream| stream.is_behind(now)) {
+        // Where nobody plays any more, it stays as it was.
+        self.off =
+            self.streams.values().filter_map(Stream::captures).reduce(|one, other| one || other).map_or(self.off, |any| !any);
+        let off = self.off && self.rest_to.is_none();
+        self.rest_waits = off || !self.secret.trouble().is_empty() || self.streams.values_mut().any(|stream| stream.is_behind(now));
+        if !self.rest_waits {
             let (streams, told) = (&self.streams, self.rest_to);
             let target = |place: &Place| {
                 if let Some(told) = told {
@@ -335,7 +347,8 @@ impl Worker {
         let streams = self.streams.values().filter_map(|stream| stream.due(now));
         let probes = self.probes.iter().map(Probe::due);
         let idle = if self.sockets.is_waiting() { BUSY_PAUSE } else { IDLE };
-        streams.chain(probes).chain(self.leftovers.due(now)).chain([now.after(idle)]).min().unwrap_or(now)
+        let rest = self.leftovers.due(now).filter(|_| !self.rest_waits);
+        streams.chain(probes).chain(rest).chain([now.after(idle)]).min().unwrap_or(now)
     }
 
     fn is_over(&self, now: HostNanos) -> bool {
