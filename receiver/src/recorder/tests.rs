@@ -1,5 +1,5 @@
 use std::path::Path;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
 use send_learn_protocol::units::{HostId, HostNanos, MachineId, StreamId};
@@ -8,7 +8,7 @@ use super::run::{Known, Status};
 use super::*;
 
 fn recorder(data: &Path, max_takes: usize) -> (Recorder, Receiver<Report>) {
-    let (sender, reports) = channel();
+    let (sender, reports) = sync_channel(16);
     let recorder = Recorder {
         disk: Watch::new(data),
         config: Config {
