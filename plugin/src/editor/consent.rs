@@ -1,6 +1,6 @@
 //! What may be done with what is played: a line in the window, and the page on which a person says it.
 
-use egui::{Align, CornerRadius, Label, Layout, Margin, RichText, Sense, Stroke, vec2};
+use egui::{Align, CornerRadius, Label, Layout, Margin, RichText, ScrollArea, Sense, Stroke, vec2};
 
 use super::theme;
 use crate::instance::Scope;
@@ -57,7 +57,19 @@ impl Page {
         Self { choice, statement, scope, private: settings.private, trouble: String::new() }
     }
 
+    /// The buttons stay in sight; what is above them is scrolled where it is too high.
     pub(super) fn show(&mut self, ui: &mut egui::Ui) -> Answer {
+        let shown = ui.with_layout(Layout::bottom_up(Align::Max), |ui| {
+            let answer = self.buttons(ui);
+            ui.with_layout(Layout::top_down(Align::Min), |ui| {
+                ScrollArea::vertical().auto_shrink(false).show(ui, |ui| self.questions(ui));
+            });
+            answer
+        });
+        shown.inner
+    }
+
+    fn questions(&mut self, ui: &mut egui::Ui) {
         ui.heading(RichText::new("What may be done with your music?").strong());
         let about = "What this track plays is recorded on your own receiver, to teach music software with it. Whether that may be \
             done, and by whom, is for you to say. You can change it at any time: a recording keeps what you had said when it was made.";
@@ -79,7 +91,6 @@ impl Page {
         choose(ui, "This holds for", &mut self.scope, scopes);
         let meanings = [(Privately::Mark, "is recorded, and stays with me"), (Privately::Withhold, "is not even sent")];
         choose(ui, "What is private", &mut self.private, meanings);
-        ui.with_layout(Layout::bottom_up(Align::Max), |ui| self.buttons(ui)).inner
     }
 
     fn details(&mut self, ui: &mut egui::Ui) {

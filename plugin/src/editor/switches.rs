@@ -1,6 +1,7 @@
 //! The two large switches: whether this track is captured, and whether it is private.
 
-use egui::{Align2, Color32, CornerRadius, FontId, Response, Role, Sense, Stroke, StrokeKind, WidgetInfo, pos2, vec2};
+use egui::text::{LayoutJob, TextWrapping};
+use egui::{Color32, CornerRadius, FontId, Response, Role, Sense, Stroke, StrokeKind, WidgetInfo, pos2, vec2};
 
 use super::theme;
 use crate::params::SendParams;
@@ -10,17 +11,20 @@ use crate::settings::Privately;
 const HEIGHT: f32 = 58.0;
 const PILL: egui::Vec2 = vec2(46.0, 25.0);
 
+/// Between the words and the tile's edge, in logical pixels.
+const EDGE: f32 = 8.0;
+
 /// Shows both, side by side. Gives those that were clicked: capture, private.
 pub(super) fn show(ui: &mut egui::Ui, params: &SendParams, privately: Privately) -> (bool, bool) {
     let (capture, private) = (params.capture.value(), params.private.value());
     let width = (ui.available_width() - ui.spacing().item_spacing.x) / 2.0;
     let of_capture = match capture {
-        true => ("Capture is on", "What this track plays is recorded"),
+        true => ("Capture is on", "This track is recorded"),
         false => ("Capture is off", "What you play stays here"),
     };
     let of_private = match (private, privately) {
         (false, _) => ("Private is off", "For what is yours alone"),
-        (true, Privately::Mark) => ("Private is on", "Recorded for you, in no dataset"),
+        (true, Privately::Mark) => ("Private is on", "Recorded, in no dataset"),
         (true, Privately::Withhold) => ("Private is on", "It is not even sent"),
     };
     ui.horizontal(|ui| {
@@ -49,7 +53,10 @@ fn tile(ui: &mut egui::Ui, width: f32, on: bool, color: Color32, (title, meaning
 
     let left = pill.right() + 13.0;
     let text = |y: f32, text: &str, size: f32, color: Color32| {
-        painter.text(pos2(left, rect.center().y + y), Align2::LEFT_CENTER, text, FontId::proportional(size), color);
+        let mut job = LayoutJob::simple_singleline(text.to_owned(), FontId::proportional(size), color);
+        job.wrap = TextWrapping::truncate_at_width(rect.right() - EDGE - left);
+        let galley = painter.layout_job(job);
+        painter.galley(pos2(left, rect.center().y + y - galley.size().y / 2.0), galley, color);
     };
     text(-10.0, title, 16.0, theme::TEXT);
     text(11.0, meaning, 12.0, theme::QUIET);

@@ -35,6 +35,9 @@ pub(super) fn apply(context: &egui::Context) {
     context.all_styles_mut(|style| {
         style.spacing.item_spacing = egui::vec2(8.0, 8.0);
         style.spacing.button_padding = egui::vec2(12.0, 5.0);
+        // Seen without the pointer on it, beside what is scrolled: there is more.
+        style.spacing.scroll.dormant_handle_opacity = 0.5;
+        style.spacing.scroll.bar_outer_margin = -8.0;
         let font = |size| FontId::new(size, FontFamily::Proportional);
         style.text_styles.insert(TextStyle::Heading, font(19.0));
         style.text_styles.insert(TextStyle::Body, font(13.5));

@@ -6,10 +6,12 @@ mod raster;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use egui::{Context, RawInput, Rect, pos2};
+use egui::epaint::ClippedShape;
+use egui::{Context, Event, Modifiers, MouseWheelSource, MouseWheelUnit, RawInput, Rect, Shape, TouchPhase, pos2, vec2};
+use nice_plug::editor::dpi::LogicalSize;
 use raster::{Canvas, Picture};
-use send_learn_plugin::editor::SIZE;
 use send_learn_plugin::editor::stages::Stage;
+use send_learn_plugin::editor::{SIZE, SMALLEST};
 
 /// Seconds that are played before the picture is taken, and between two frames.
 const SECONDS: f64 = 9.4;
@@ -26,28 +28,64 @@ fn stored(stage: Stage) -> PathBuf {
 }
 
 /// Of each state, in the order of [`Stage::ALL`].
-static PICTURES: LazyLock<Vec<Picture>> = LazyLock::new(|| Stage::ALL.into_iter().map(draw).collect());
+static PICTURES: LazyLock<Vec<Picture>> =
+    LazyLock::new(|| Stage::ALL.into_iter().map(|stage| draw(stage, SIZE, 0.0).picture).collect());
 
-fn draw(stage: Stage) -> Picture {
-    let (width, height) = (SIZE.width, SIZE.height);
+/// The window after [`SECONDS`].
+struct Drawn {
+    picture: Picture,
+    /// All texts of which nothing is cut off, and where they stand.
+    texts: Vec<(String, Rect)>,
+}
+
+impl Drawn {
+    fn shows(&self, words: &str) -> bool {
+        self.texts.iter().any(|(text, _)| text == words)
+    }
+}
+
+/// `turned`: by how much the wheel is turned with each frame, in points; upwards is positive.
+fn draw(stage: Stage, size: LogicalSize<f32>, turned: f32) -> Drawn {
+    let (width, height) = (size.width, size.height);
+    let screen = Rect::from_min_max(pos2(0.0, 0.0), pos2(width, height));
     let (context, mut window) = (Context::default(), stage.window());
     window.open(&context);
     let mut canvas = Canvas::new(width as usize, height as usize);
+    let mut texts = Vec::new();
     let frames = (SECONDS / FRAME) as u32;
     for frame in 0..=frames {
         let input = RawInput {
-            screen_rect: Some(Rect::from_min_max(pos2(0.0, 0.0), pos2(width, height))),
+            screen_rect: Some(screen),
             time: Some(f64::from(frame) * FRAME),
+            events: if turned == 0.0 { Vec::new() } else { wheel(screen, turned) },
             ..RawInput::default()
         };
         let mut output = context.run_ui(input, |ui| window.draw(ui));
         canvas.learn(&mut output.textures_delta);
         if frame == frames {
+            texts = output.shapes.iter().filter_map(|shape| whole_text(shape, screen)).collect();
             let meshes = context.tessellate(output.shapes, output.pixels_per_point);
             canvas.paint(&meshes);
         }
     }
-    canvas.picture()
+    Drawn { picture: canvas.picture(), texts }
+}
+
+fn wheel(screen: Rect, turned: f32) -> Vec<Event> {
+    let turn = Event::MouseWheel {
+        unit: MouseWheelUnit::Point,
+        delta: vec2(0.0, turned),
+        phase: TouchPhase::Move,
+        source: MouseWheelSource::Unknown,
+        modifiers: Modifiers::NONE,
+    };
+    vec![Event::PointerMoved(screen.center()), turn]
+}
+
+fn whole_text(shape: &ClippedShape, screen: Rect) -> Option<(String, Rect)> {
+    let Shape::Text(text) = &shape.shape else { return None };
+    let rect = text.visual_bounding_rect();
+    (shape.clip_rect.intersect(screen).contains_rect(rect) && !text.galley.elided).then(|| (text.galley.text().to_owned(), rect))
 }
 
 #[test]
@@ -77,5 +115,17 @@ fn no_two_states_look_alike_even_without_colour() {
             let share = one.difference(picture, TOLERANCE);
             assert!(share > 0.002, "{} and {}: {share}", Stage::ALL[index].name(), Stage::ALL[other].name());
         }
+    }
+}
+
+#[test]
+fn the_page_of_the_smallest_window_hides_nothing_for_good() {
+    let (above, below) = (draw(Stage::Consent, SMALLEST, 0.0), draw(Stage::Consent, SMALLEST, -50.0));
+    assert!(above.shows("What may be done with your music?"));
+    for words in ["This holds for", "all my tracks", "What is private", "is not even sent"] {
+        assert!(below.shows(words), "{words} cannot be reached: {:#?}", below.texts);
+    }
+    for button in ["Not now", "Keep this"] {
+        assert!(above.shows(button) && below.shows(button), "{button} is not always there");
     }
 }
