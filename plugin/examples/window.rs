@@ -73,7 +73,7 @@ fn main() -> anyhow::Result<()> {
         let playing = instance.clone();
         std::thread::Builder::new().name("tone".to_owned()).spawn(move || play(&playing, captures))?;
     }
-    show(Window::new(instance), host)
+    show(Window::new(instance, SendLearn::NAME), host)
 }
 
 fn show(window: Window, host: GuiContext) -> anyhow::Result<()> {

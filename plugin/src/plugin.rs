@@ -143,7 +143,7 @@ impl<R: Role> Plugin for Tap<R> {
     }
 
     fn editor(&mut self, _executor: AsyncExecutor<Self>) -> Option<Self::Editor> {
-        editor::create(self.instance.clone())
+        editor::create(self.instance.clone(), R::NAME)
     }
 
     fn activate(&mut self, layout: &AudioIOLayout, buffer: &BufferConfig, context: &mut impl ActivateContext<Self>) -> bool {

@@ -160,16 +160,21 @@ impl Page {
     }
 }
 
-/// The line in the window that says what holds. True when a person wants to change it.
-pub(super) fn line(ui: &mut egui::Ui, statement: &Statement, own: bool, trouble: &str) -> bool {
+/// The line in the window that says what holds of this track: `own`, what was said of it alone; `private`, whether what it plays now
+/// is. True when a person wants to change it.
+pub(super) fn line(ui: &mut egui::Ui, statement: &Statement, own: bool, private: bool, trouble: &str) -> bool {
     let mut clicked = false;
     let (color, mut words, button) = match statement {
         _ if !trouble.is_empty() => (theme::BAD, trouble.to_owned(), "Change"),
         said if said.refuses() => (theme::WARN, "In no dataset: you said no".to_owned(), "Change"),
         said if said.is_unsaid() => (theme::QUIET, "Nothing is said yet of what may be done with this music".to_owned(), "Say it"),
         said => {
+            let (color, words) = match private {
+                true => (theme::PRIVATE, "May be used, but for what is private"),
+                false => (theme::GOOD, "May be used"),
+            };
             let details = [&said.contributor, &said.licence].into_iter().filter(|text| !text.is_empty());
-            (theme::GOOD, details.fold("May be used".to_owned(), |words, text| format!("{words}  ·  {text}")), "Change")
+            (color, details.fold(words.to_owned(), |words, text| format!("{words}  ·  {text}")), "Change")
         }
     };
     if own && trouble.is_empty() {

@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
-use egui::{Label, RichText};
+use egui::text::LayoutJob;
+use egui::{FontId, Label, RichText};
 
 use super::theme;
 use crate::midi;
 use crate::report::Report;
+
+/// Of the last problem, at most: what is longer is shown whole under the pointer.
+const ROWS: usize = 2;
 
 /// What was counted in this take.
 pub(super) fn counters(ui: &mut egui::Ui, report: &Report) {
@@ -41,7 +45,9 @@ pub(super) fn last_problem(ui: &mut egui::Ui, report: &Report) {
     let Some((words, ago)) = &report.last_problem else { return };
     let text = format!("Last problem, {}: {words}", since(*ago));
     let color = if report.problem.is_empty() { theme::QUIET } else { theme::BAD };
-    ui.add(Label::new(RichText::new(&text).color(color).size(12.0)).truncate()).on_hover_text(&text);
+    let mut job = LayoutJob::simple(text.clone(), FontId::proportional(12.0), color, ui.available_width());
+    job.wrap.max_rows = ROWS;
+    ui.add(Label::new(job).wrap()).on_hover_text(&text);
 }
 
 fn length(report: &Report) -> String {

@@ -49,21 +49,23 @@ const IDLE: Duration = Duration::from_millis(800);
 /// How often the settings are read again: another window may have changed them.
 const SETTINGS_AGAIN: Duration = Duration::from_secs(1);
 
-/// The editor of `instance`. Opens nothing yet.
-pub fn create(instance: Arc<Instance>) -> Option<EguiEditor<Window>> {
-    create_with(Window::new(instance))
+/// The editor of `instance`, a plugin that hosts list as `name`. Opens nothing yet.
+pub fn create(instance: Arc<Instance>, name: &'static str) -> Option<EguiEditor<Window>> {
+    create_with(Window::new(instance, name))
 }
 
 /// The editor that shows `window`. Opens nothing yet.
 pub fn create_with(window: Window) -> Option<EguiEditor<Window>> {
     let settings =
-        EguiNiceSettings::new().with_tile("Send Learn").with_resize_hint(ResizeHint::resizable().with_min_logical_size(SMALLEST));
+        EguiNiceSettings::new().with_tile(window.title).with_resize_hint(ResizeHint::resizable().with_min_logical_size(SMALLEST));
     create_egui_editor(EguiEditorState::from_size(SIZE, 1.0), RepaintNotifier::new(), settings, window)
 }
 
 /// What the window needs between frames.
 pub struct Window {
     instance: Arc<Instance>,
+    /// The plugin's name.
+    title: &'static str,
     gui: Option<GuiContext>,
     receiver: ReceiverField,
     flow: Flow,
@@ -112,10 +114,11 @@ impl NiceEguiApp for Window {
 }
 
 impl Window {
-    /// Of `instance`.
-    pub fn new(instance: Arc<Instance>) -> Self {
+    /// Of `instance`, a plugin that is called `title`.
+    pub fn new(instance: Arc<Instance>, title: &'static str) -> Self {
         Self {
             instance,
+            title,
             gui: None,
             receiver: ReceiverField::default(),
             flow: Flow::default(),
@@ -128,15 +131,15 @@ impl Window {
         }
     }
 
-    /// Of `instance`, but showing `settings`, the receivers `sought`, and what `report` gives so many seconds after the begin: for
+    /// The same, but showing `settings`, the receivers `sought`, and what `report` gives so many seconds after the begin: for
     /// pictures of each state.
     pub fn staged(
-        instance: Arc<Instance>,
+        self,
         settings: Settings,
         sought: Sought,
         report: impl FnMut(f64) -> Report + Send + 'static,
     ) -> Self {
-        Self { staged: Some(Staged { report: Box::new(report), sought }), settings, ..Self::new(instance) }
+        Self { staged: Some(Staged { report: Box::new(report), sought }), settings, ..self }
     }
 
     /// Opens the list of receivers, or closes it.
@@ -204,7 +207,7 @@ impl Window {
         });
         ui.add_space(BETWEEN);
         let params = &self.instance.params;
-        let (capture, private) = switches::show(ui, params, self.settings.private);
+        let (capture, private) = switches::show(ui, params, state::wanted(&self.instance), self.settings.private);
         for (param, _) in [(&params.capture, capture), (&params.private, private)].iter().filter(|(_, clicked)| *clicked) {
             self.set(param, !param.value());
         }
@@ -219,7 +222,7 @@ impl Window {
         ui.add_space(BETWEEN);
         let own = self.instance.params.statement.read().clone();
         let said = own.as_ref().unwrap_or(&self.settings.statement);
-        if theme::card(ui, |ui| consent::line(ui, said, own.is_some(), &self.settings_trouble)) {
+        if theme::card(ui, |ui| consent::line(ui, said, own.is_some(), params.private.value(), &self.settings_trouble)) {
             self.open_page();
         }
         headline.pulses || self.flow.moves(now) || self.receiver.waits()
@@ -227,7 +230,7 @@ impl Window {
 
     fn title(&mut self, ui: &mut egui::Ui) {
         ui.horizontal(|ui| {
-            ui.heading(RichText::new("Send Learn").strong());
+            ui.heading(RichText::new(self.title).strong());
             if let Some(colour) = theme::parse(&self.instance.colour()) {
                 let (dot, _) = ui.allocate_exact_size(vec2(10.0, 14.0), egui::Sense::hover());
                 ui.painter().rect_filled(dot.shrink2(vec2(2.0, 0.0)), 2.0, colour);

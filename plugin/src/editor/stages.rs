@@ -15,7 +15,7 @@ use super::Window;
 use crate::address::AUTOMATIC;
 use crate::instance::Instance;
 use crate::params::SendParams;
-use crate::plugin::SendLearn;
+use crate::plugin::{SendLearn, SendLearnMidi};
 use crate::report::{LinkState, Report, Sought, disk_trouble};
 use crate::settings::{CONSENT, Settings, Statement};
 
@@ -117,7 +117,8 @@ impl Stage {
         let statement = Statement { contributor: "Ada".to_owned(), licence: "CC-BY-4.0".to_owned(), consent: CONSENT.to_owned() };
         let asked = self != Self::Consent;
         let settings = Settings { asked, statement, ..Settings::default() };
-        let mut window = Window::staged(instance, settings, network(), move |time| self.report(time));
+        let title = if self == Self::Lanes { SendLearnMidi::NAME } else { SendLearn::NAME };
+        let mut window = Window::new(instance, title).staged(settings, network(), move |time| self.report(time));
         window.show_receivers(self == Self::Found);
         window.show_lanes(self == Self::Lanes);
         window

@@ -35,15 +35,20 @@ impl Headline {
     }
 }
 
+/// What becomes of what is played now.
+pub(super) fn wanted(instance: &Instance) -> Wanted {
+    if instance.skips_offline() {
+        return Wanted::Skipped(Pause::Offline);
+    }
+    instance.params.wanted(instance.withholds_private())
+}
+
 pub(super) fn headline(instance: &Instance, report: Option<&Report>) -> Headline {
     let trouble = instance.trouble();
     if !trouble.is_empty() {
         return Headline::new(Sign::Cross, theme::BAD, "Cannot send", trouble);
     }
-    if instance.skips_offline() {
-        return paused(Pause::Offline);
-    }
-    let wanted = instance.params.wanted(instance.withholds_private());
+    let wanted = wanted(instance);
     if let Wanted::Skipped(pause) = wanted {
         return paused(pause);
     }
@@ -92,18 +97,32 @@ pub(super) fn headline(instance: &Instance, report: Option<&Report>) -> Headline
     }
 }
 
+/// What holds now comes first; that something of this take was lost, before or now, is said beside it.
 fn connected(at: &str, report: &Report, private: bool) -> Headline {
+    let headline = goes_on(at, report, private);
+    match lost(report) {
+        0 => headline,
+        _ if report.storage != Storage::Good => headline,
+        lost => {
+            let detail =
+                format!("{} {lost} blocks or events of this take found no room: the recording says which.", headline.detail);
+            Headline { detail, ..headline }
+        }
+    }
+}
+
+/// Blocks and events of this take that are in no recording, as there was no room for them.
+fn lost(report: &Report) -> u64 {
+    report.dropped + report.lost_entries
+}
+
+fn goes_on(at: &str, report: &Report, private: bool) -> Headline {
     if report.storage != Storage::Good {
         let words = if report.storage == Storage::Full { "Receiver's disk full" } else { "Receiver cannot record" };
         let detail = format!("{}. {}", sentence(&report.problem), kept(report));
         return Headline::new(Sign::Cross, theme::BAD, words, detail);
     }
     let behind = report.lag >= BEHIND || !report.running;
-    if report.dropped > 0 || report.lost_entries > 0 {
-        let lost = report.dropped + report.lost_entries;
-        let detail = format!("Recording to {at}, but {lost} blocks or events were dropped. The recording says which.");
-        return Headline::new(Sign::Warning, theme::WARN, "Live, with gaps", detail).pulsing();
-    }
     if behind {
         let live = if report.running { "What you play goes on live. " } else { "" };
         let detail = format!("{live}What {at} missed follows: {:.0} s of it.", report.lag.as_secs_f64());
@@ -114,7 +133,7 @@ fn connected(at: &str, report: &Report, private: bool) -> Headline {
         return Headline::new(Sign::Lock, theme::PRIVATE, "Private", detail).pulsing();
     }
     if !report.whole {
-        let detail = "The network takes less than everything: the live view is coarser, the recording follows in full.";
+        let detail = "The network takes less than everything: the live view is coarser; the recording is not, and follows.";
         return Headline::new(Sign::Warning, theme::WARN, "Degraded", detail).pulsing();
     }
     if report.loss > LOSSY {
@@ -122,6 +141,10 @@ fn connected(at: &str, report: &Report, private: bool) -> Headline {
         let detail =
             format!("The network loses {share:.0} % of what is sent. All of it is repaired or sent again; a cable would help.");
         return Headline::new(Sign::Warning, theme::WARN, "Degraded", detail).pulsing();
+    }
+    if lost(report) > 0 {
+        let detail = format!("What you play is recorded, to {at}, {}.", durable(report));
+        return Headline::new(Sign::Warning, theme::WARN, "Live, with gaps", detail).pulsing();
     }
     Headline::new(Sign::Dot, theme::GOOD, "Live", format!("Everything is recorded, to {at}, {}.", durable(report))).pulsing()
 }
@@ -176,5 +199,34 @@ fn durable(report: &Report) -> String {
     match report.lag.as_secs_f64() {
         lag if lag > 0.0 => format!("on disk {lag:.1} s after it is played"),
         _ => "all of it on disk".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report() -> Report {
+        Report { link: LinkState::Connected, running: true, whole: true, ..Report::default() }
+    }
+
+    #[test]
+    fn that_something_was_lost_hides_nothing_of_what_holds_now() {
+        let lossy = Report { dropped: 2, lost_entries: 3, ..report() };
+        let late = Report { lag: 2 * BEHIND, ..lossy.clone() };
+        let coarse = Report { whole: false, ..lossy.clone() };
+        let words = |report: &Report, private: bool| {
+            let headline = connected("here", report, private);
+            assert!(headline.detail.contains("5 blocks or events of this take found no room"), "{}", headline.detail);
+            headline.words
+        };
+        assert_eq!(words(&lossy, false), "Live, with gaps");
+        assert_eq!(words(&lossy, true), "Private");
+        assert_eq!(words(&late, false), "Catching up");
+        assert_eq!(words(&coarse, false), "Degraded");
+        let full = connected("here", &Report { storage: Storage::Full, ..lossy }, false);
+        assert_eq!(full.words, "Receiver's disk full");
+        assert_eq!(full.detail.matches("lost").count(), 1, "{}", full.detail);
+        assert_eq!(connected("here", &report(), false).words, "Live");
     }
 }

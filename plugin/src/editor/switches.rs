@@ -4,6 +4,7 @@ use egui::text::{LayoutJob, TextWrapping};
 use egui::{Color32, CornerRadius, FontId, Response, Role, Sense, Stroke, StrokeKind, WidgetInfo, pos2, vec2};
 
 use super::theme;
+use crate::capture::{Pause, Wanted};
 use crate::params::SendParams;
 use crate::settings::Privately;
 
@@ -14,13 +15,16 @@ const PILL: egui::Vec2 = vec2(46.0, 25.0);
 /// Between the words and the tile's edge, in logical pixels.
 const EDGE: f32 = 8.0;
 
-/// Shows both, side by side. Gives those that were clicked: capture, private.
-pub(super) fn show(ui: &mut egui::Ui, params: &SendParams, privately: Privately) -> (bool, bool) {
+/// Shows both, side by side; `wanted`: what becomes of what is played now. Gives those that were clicked: capture, private.
+pub(super) fn show(ui: &mut egui::Ui, params: &SendParams, wanted: Wanted, privately: Privately) -> (bool, bool) {
     let (capture, private) = (params.capture.value(), params.private.value());
     let width = (ui.available_width() - ui.spacing().item_spacing.x) / 2.0;
-    let of_capture = match capture {
-        true => ("Capture is on", "This track is recorded"),
-        false => ("Capture is off", "What you play stays here"),
+    let of_capture = match (capture, wanted) {
+        (false, _) => ("Capture is off", "What you play stays here"),
+        (true, Wanted::Skipped(Pause::Bypassed)) => ("Capture is on", "Not now: bypassed"),
+        (true, Wanted::Skipped(Pause::Offline)) => ("Capture is on", "Not now: offline render"),
+        (true, Wanted::Skipped(Pause::Private)) => ("Capture is on", "Not what is private"),
+        (true, _) => ("Capture is on", "This track is recorded"),
     };
     let of_private = match (private, privately) {
         (false, _) => ("Private is off", "For what is yours alone"),

@@ -129,3 +129,19 @@ fn the_page_of_the_smallest_window_hides_nothing_for_good() {
         assert!(above.shows(button) && below.shows(button), "{button} is not always there");
     }
 }
+
+#[test]
+fn the_switches_of_the_narrowest_window_say_all_that_they_mean() {
+    let narrow = LogicalSize { width: SMALLEST.width, ..SIZE };
+    for (stage, meaning) in [
+        (Stage::Live, "This track is recorded"),
+        (Stage::Bypassed, "Not now: bypassed"),
+        (Stage::OfflineRender, "Not now: offline render"),
+        (Stage::CaptureOff, "What you play stays here"),
+        (Stage::Live, "For what is yours alone"),
+        (Stage::Private, "Recorded, in no dataset"),
+    ] {
+        let drawn = draw(stage, narrow, 0.0);
+        assert!(drawn.shows(meaning), "{meaning}: {:#?}", drawn.texts);
+    }
+}
