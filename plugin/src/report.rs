@@ -133,6 +133,8 @@ pub enum Tested {
         address: SocketAddr,
         /// After how long.
         after: Duration,
+        /// Whether it proved to have this machine's key; false: it takes everybody, and this machine has none.
+        keyed: bool,
     },
     /// Nothing answers.
     Silent {

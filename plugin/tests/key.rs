@@ -92,7 +92,7 @@ fn a_test_of_the_address_says_when_both_have_not_the_same_key() {
         wait_until("tested", || *test.lock() != Tested::Waiting);
         match &*test.lock() {
             Tested::Failed(reason) => assert!(!words.is_empty() && reason.contains(words), "{reason}"),
-            answered => assert!(words.is_empty() && matches!(answered, Tested::Answered { .. }), "{answered:?}"),
+            answered => assert!(words.is_empty() && matches!(answered, Tested::Answered { keyed: true, .. }), "{answered:?}"),
         }
         drop(uplink);
         workstation.finish();

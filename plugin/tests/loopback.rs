@@ -141,7 +141,7 @@ fn a_test_of_an_address_tells_whether_a_receiver_answers() {
     let silent = uplink.test(&nobody.local_addr().unwrap().to_string());
     let bad = uplink.test("no address at all");
     wait_until("answered", || [&good, &silent, &bad].iter().all(|outcome| *outcome.lock() != Tested::Waiting));
-    assert!(matches!(*good.lock(), Tested::Answered { .. }));
+    assert!(matches!(*good.lock(), Tested::Answered { keyed: false, .. }));
     assert!(matches!(*silent.lock(), Tested::Silent { .. }));
     assert!(matches!(*bad.lock(), Tested::Failed(_)));
     drop(uplink);

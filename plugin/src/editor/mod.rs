@@ -24,7 +24,7 @@ use nice_plug_egui::{
 };
 
 use crate::instance::Instance;
-use crate::report::{Report, Sought};
+use crate::report::{Report, Sought, Tested};
 use crate::settings::{Settings, SettingsError};
 use consent::{Answer, Page};
 use flow::Flow;
@@ -133,18 +133,18 @@ impl Window {
 
     /// The same, but showing `settings`, the receivers `sought`, and what `report` gives so many seconds after the begin: for
     /// pictures of each state.
-    pub fn staged(
-        self,
-        settings: Settings,
-        sought: Sought,
-        report: impl FnMut(f64) -> Report + Send + 'static,
-    ) -> Self {
+    pub fn staged(self, settings: Settings, sought: Sought, report: impl FnMut(f64) -> Report + Send + 'static) -> Self {
         Self { staged: Some(Staged { report: Box::new(report), sought }), settings, ..self }
     }
 
     /// Opens the list of receivers, or closes it.
     pub fn show_receivers(&mut self, open: bool) {
         self.receiver.show_list(open);
+    }
+
+    /// Shows what a test of an address has shown.
+    pub fn show_test(&mut self, tested: Tested) {
+        self.receiver.show_test(tested);
     }
 
     /// Opens the page of the lanes, or closes it.

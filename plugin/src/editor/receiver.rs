@@ -1,6 +1,8 @@
 //! Where the receiver is: the address, those that were found, the test, and what that showed.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use egui::{RichText, vec2};
 use parking_lot::Mutex;
@@ -42,6 +44,11 @@ impl ReceiverField {
         self.list = open;
     }
 
+    /// Shows what a test has shown.
+    pub(super) fn show_test(&mut self, tested: Tested) {
+        self.test = Some(Arc::new(Mutex::new(tested)));
+    }
+
     /// Whether an answer is awaited.
     pub(super) fn waits(&self) -> bool {
         self.test.as_ref().is_some_and(|test| *test.lock() == Tested::Waiting)
@@ -79,7 +86,7 @@ impl ReceiverField {
             }
         }
         if let Some(test) = &self.test {
-            let (color, words) = test_result(&test.lock(), report.clock);
+            let (color, words) = test_result(&test.lock(), report);
             ui.add(egui::Label::new(RichText::new(words).color(color).size(12.5)).wrap());
         }
         if self.entered.is_some() || wants_key(report) {
@@ -125,24 +132,82 @@ fn shown(address: String) -> String {
     if address.eq_ignore_ascii_case(AUTOMATIC) { String::new() } else { address }
 }
 
-/// What the test showed, in words. `clock` is how far the receiver's clock is ahead, and how well that is known, in nanoseconds.
-fn test_result(tested: &Tested, clock: Option<(i64, u64)>) -> (egui::Color32, String) {
+/// What the test showed, in words; `report` is of the receiver that this track goes to.
+fn test_result(tested: &Tested, report: &Report) -> (egui::Color32, String) {
     match tested {
         Tested::Waiting => (theme::QUIET, "Asking ...".to_owned()),
-        Tested::Answered { address, after } => {
+        Tested::Answered { address, after, keyed } => {
             let trip = after.as_secs_f64() * 1e3;
-            let clock = clock.map_or_else(
-                || "How its clock stands to this computer's shows once something was sent.".to_owned(),
-                |(_, within)| format!("Its clock is known to within {:.2} ms.", within as f64 * 1e-6),
+            let key = if *keyed { "Your key fits" } else { "It needs no key" };
+            let clock = clock(*address, report);
+            let words = format!(
+                "A receiver answers at {address} after {trip:.1} ms, in this plugin's protocol (version {VERSION}). {key}. {clock}"
             );
-            (
-                theme::GOOD,
-                format!(
-                    "A receiver answers at {address} after {trip:.1} ms, in this plugin's protocol (version {VERSION}). {clock}"
-                ),
-            )
+            (theme::GOOD, words)
         }
         Tested::Silent { address } => (theme::BAD, format!("Nothing answers at {address}. Is \"send-learn serve\" running there?")),
         Tested::Failed(reason) => (theme::BAD, reason.clone()),
+    }
+}
+
+/// How the clock of the receiver at `tested` stands to this computer's: that is measured of the connected one alone.
+fn clock(tested: SocketAddr, report: &Report) -> String {
+    if report.link != LinkState::Connected || report.address != Some(tested) {
+        return "How its clock stands to this computer's shows when this track goes there.".to_owned();
+    }
+    let Some((offset, within)) = report.clock else {
+        return "How its clock stands to this computer's shows once something was sent.".to_owned();
+    };
+    let exactly = format!("to within {:.2} ms", within as f64 * 1e-6);
+    if offset.unsigned_abs() <= within {
+        return format!("Its clock is the same as this computer's, {exactly}.");
+    }
+    // Both count from when the computer was started.
+    let side = if offset > 0 { "longer" } else { "less long" };
+    format!("Its clock has run {} {side} than this computer's, {exactly}.", span(Duration::from_nanos(offset.unsigned_abs())))
+}
+
+/// A length of time in words, no more exact than one wants to read.
+fn span(length: Duration) -> String {
+    let seconds = length.as_secs();
+    match seconds {
+        0 => format!("{:.1} ms", length.as_secs_f64() * 1e3),
+        1..120 => format!("{:.1} s", length.as_secs_f64()),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h {} min", seconds / 3_600, seconds / 60 % 60),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HERE: &str = "192.168.1.20:8080";
+
+    /// What the window says of the receiver at `tested`, while this track goes to [`HERE`].
+    fn words(tested: &str, keyed: bool, clock: Option<(i64, u64)>) -> String {
+        let report = Report { link: LinkState::Connected, address: HERE.parse().ok(), clock, ..Report::default() };
+        let tested = Tested::Answered { address: tested.parse().unwrap(), after: Duration::from_micros(900), keyed };
+        test_result(&tested, &report).1
+    }
+
+    #[test]
+    fn a_test_tells_round_trip_version_key_and_clock_of_the_receiver_that_was_tested() {
+        let ahead = Some((11_565_000_000_000, 430_000));
+        let here = words(HERE, true, ahead);
+        assert_eq!(
+            here,
+            format!(
+                "A receiver answers at {HERE} after 0.9 ms, in this plugin's protocol (version {VERSION}). Your key fits. \
+                 Its clock has run 3 h 12 min longer than this computer's, to within 0.43 ms."
+            )
+        );
+        let there = words("192.168.1.31:8080", false, ahead);
+        assert!(there.contains("It needs no key.") && !there.contains("0.43 ms"), "another one's clock: {there}");
+        let behind = words(HERE, false, Some((-1_200_000, 430_000)));
+        assert!(behind.contains("has run 1.2 ms less long than"), "{behind}");
+        assert!(words(HERE, false, Some((-1_200, 430_000))).contains("the same as this computer's, to within 0.43 ms"));
+        assert!(words(HERE, false, None).contains("once something was sent"));
     }
 }

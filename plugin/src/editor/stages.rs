@@ -16,7 +16,7 @@ use crate::address::AUTOMATIC;
 use crate::instance::Instance;
 use crate::params::SendParams;
 use crate::plugin::{SendLearn, SendLearnMidi};
-use crate::report::{LinkState, Report, Sought, disk_trouble};
+use crate::report::{LinkState, Report, Sought, Tested, disk_trouble};
 use crate::settings::{CONSENT, Settings, Statement};
 
 const RATE: f64 = 48_000.0;
@@ -51,6 +51,8 @@ pub enum Stage {
     CaptureOff,
     /// The receivers of the network are shown.
     Found,
+    /// A receiver was tested.
+    Tested,
     /// The receiver needs its key.
     Key,
     /// MIDI alone, with the lanes shown.
@@ -61,7 +63,7 @@ pub enum Stage {
 
 impl Stage {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Waiting,
         Self::Connecting,
         Self::Live,
@@ -74,6 +76,7 @@ impl Stage {
         Self::OfflineRender,
         Self::CaptureOff,
         Self::Found,
+        Self::Tested,
         Self::Key,
         Self::Lanes,
         Self::Consent,
@@ -94,6 +97,7 @@ impl Stage {
             Self::OfflineRender => "offline-render",
             Self::CaptureOff => "capture-off",
             Self::Found => "found",
+            Self::Tested => "tested",
             Self::Key => "key",
             Self::Lanes => "lanes",
             Self::Consent => "consent",
@@ -121,6 +125,11 @@ impl Stage {
         let mut window = Window::new(instance, title).staged(settings, network(), move |time| self.report(time));
         window.show_receivers(self == Self::Found);
         window.show_lanes(self == Self::Lanes);
+        if self == Self::Tested
+            && let Ok(address) = RECEIVER.parse()
+        {
+            window.show_test(Tested::Answered { address, after: Duration::from_micros(900), keyed: true });
+        }
         window
     }
 
@@ -148,6 +157,8 @@ impl Stage {
             Self::Waiting | Self::OfflineRender | Self::Consent => idle,
             Self::Connecting => Report { link: LinkState::Connecting, unanswered: Duration::from_secs(1), ..alone(plays) },
             Self::Live | Self::Private | Self::Found => plays,
+            // The workstation was started three hours before.
+            Self::Tested => Report { clock: Some((11_565_000_000_000, 430_000)), ..plays },
             Self::Key => Report {
                 link: LinkState::Refused(Refusal::KeyNeeded),
                 problem: Refusal::KeyNeeded.to_string(),

@@ -20,6 +20,7 @@ const PATIENCE: Duration = Duration::from_millis(1_500);
 #[derive(Debug)]
 pub(super) struct Probe {
     inquiry: Inquiry,
+    keyed: bool,
     to: SocketAddr,
     outcome: Arc<Mutex<Tested>>,
     started: HostNanos,
@@ -29,14 +30,14 @@ pub(super) struct Probe {
 impl Probe {
     pub(super) fn new(now: HostNanos, to: SocketAddr, outcome: Arc<Mutex<Tested>>, psk: Option<&Psk>) -> Self {
         let (session, _) = uuid::Uuid::new_v4().as_u64_pair();
-        Self { inquiry: Inquiry::new(SessionId(session), psk), to, outcome, started: now, due: now }
+        Self { inquiry: Inquiry::new(SessionId(session), psk), keyed: psk.is_some(), to, outcome, started: now, due: now }
     }
 
     /// Something came. True when it answers this test, which is over then.
     pub(super) fn answered(&self, now: HostNanos, head: &Head, payload: &[u8]) -> bool {
         let Some(answer) = self.inquiry.answer(head, payload) else { return false };
         *self.outcome.lock() = match answer {
-            Ok(()) => Tested::Answered { address: self.to, after: now.since(self.started) },
+            Ok(()) => Tested::Answered { address: self.to, after: now.since(self.started), keyed: self.keyed },
             Err(reason) => Tested::Failed(reason.to_string()),
         };
         true
